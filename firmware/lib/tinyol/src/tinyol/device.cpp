@@ -1,0 +1,151 @@
+#include "tinyol/device.h"
+
+#include "tinyol/fp_contract.h"
+#include "tinyol/state_image.h"
+
+namespace tinyol {
+namespace {
+
+bool plausible(float g) {
+  return g >= -kMaxSampleG && g <= kMaxSampleG;
+}
+
+Status no_model(Refusal* refusal) {
+  return refuse(refusal, Status::kNoModel, "model");
+}
+
+}  // namespace
+
+Status Device::load(const Model& model, FrozenNet* net, Refusal* refusal) {
+  loaded_ = false;
+  model_ = model;
+  const Status status = learner_.begin(model_, net, refusal);
+  if (status != Status::kOk) return status;
+  windower_.begin(model_.pipeline);
+  label_ = kNoClass;
+  loaded_ = true;
+  return Status::kOk;
+}
+
+void Device::gap() {
+  if (!loaded_) return;
+  windower_.restart();
+  Counters& counters = learner_.state.counters;
+  if (counters.gaps != UINT32_MAX) ++counters.gaps;
+}
+
+int Device::truth_for(uint64_t first_sample) {
+  if (label_ == kNoClass || first_sample < label_from_) return kNoClass;
+  const int truth = label_;
+  if (label_left_ != kUntilStopped && --label_left_ == 0) label_ = kNoClass;
+  return truth;
+}
+
+bool Device::push_sample(const float sample[3], WindowResult* result) {
+  if (!loaded_) return false;
+  Counters& counters = learner_.state.counters;
+  const uint64_t index = counters.samples++;
+  if (!plausible(sample[0]) || !plausible(sample[1]) || !plausible(sample[2])) {
+    if (counters.refused_samples != UINT32_MAX) ++counters.refused_samples;
+    gap();
+    return false;
+  }
+  if (!windower_.push(sample)) return false;
+  windower_.take(&window_);
+  const int truth = truth_for(index + 1 - model_.pipeline.window_len);
+  const bool usable = learner_.process(window_, truth, result);
+  result->sample_index = index;
+  return usable;
+}
+
+Status Device::label(int class_index, uint32_t windows, Refusal* refusal) {
+  if (!loaded_) return no_model(refusal);
+  if (class_index == kNoClass || windows == 0) {
+    label_ = kNoClass;
+    return Status::kOk;
+  }
+  if (class_index < 0 || class_index >= state().classes.size) {
+    return refuse(refusal, Status::kNotFound, "class", static_cast<uint32_t>(class_index),
+                  state().classes.size);
+  }
+  label_ = class_index;
+  label_left_ = windows;
+  label_from_ = state().counters.samples;
+  return Status::kOk;
+}
+
+Status Device::label_back(int class_index, uint16_t windows, uint16_t* lessons, Refusal* refusal) {
+  *lessons = 0;
+  if (!loaded_) return no_model(refusal);
+  if (class_index < 0 || class_index >= state().classes.size) {
+    return refuse(refusal, Status::kNotFound, "class", static_cast<uint32_t>(class_index),
+                  state().classes.size);
+  }
+  *lessons = learner_.learn_back(static_cast<uint16_t>(class_index), windows);
+  return Status::kOk;
+}
+
+Status Device::add_class(const char* name, uint32_t length, uint16_t* index, Refusal* refusal) {
+  if (!loaded_) return no_model(refusal);
+  return learner_.add_class(name, length, index, refusal);
+}
+
+Status Device::rename_class(uint16_t index, const char* name, uint32_t length, Refusal* refusal) {
+  if (!loaded_) return no_model(refusal);
+  return learner_.state.classes.rename(index, name, length, refusal);
+}
+
+Status Device::remove_class(uint16_t index, Refusal* refusal) {
+  if (!loaded_) return no_model(refusal);
+  if (learner_.remove_class(index) != Status::kOk) {
+    return refuse(refusal, Status::kNotFound, "class", index, state().classes.size);
+  }
+  if (label_ == index) {
+    label_ = kNoClass;
+  } else if (label_ > index) {
+    --label_;
+  }
+  return Status::kOk;
+}
+
+Status Device::fine_tune(uint32_t steps, Refusal* refusal) {
+  if (!loaded_) return no_model(refusal);
+  learner_.fine_tune(steps);
+  return Status::kOk;
+}
+
+Status Device::set(uint16_t setting_id, float value, Refusal* refusal) {
+  if (!loaded_) return no_model(refusal);
+  return learner_.state.settings.set(find_setting(setting_id), value, refusal);
+}
+
+void Device::end_transients() {
+  windower_.restart();
+  label_ = kNoClass;
+  learner_.forget_transient();
+}
+
+Status Device::reset(Refusal* refusal) {
+  if (!loaded_) return no_model(refusal);
+  learner_.reset();
+  end_transients();
+  return Status::kOk;
+}
+
+uint32_t Device::max_image_bytes() const {
+  return loaded_ ? max_state_image_bytes(model_, learner_.n_features()) : 0;
+}
+
+uint32_t Device::export_state(uint8_t* out, uint32_t capacity) const {
+  return loaded_ ? write_state_image(model_, state(), out, capacity) : 0;
+}
+
+Status Device::import_state(const uint8_t* image, uint32_t length, Refusal* refusal) {
+  if (!loaded_) return no_model(refusal);
+  const Status status = read_state_image(model_, image, length, &learner_.state, refusal);
+  if (status != Status::kOk) return status;
+  end_transients();
+  return Status::kOk;
+}
+
+}  // namespace tinyol

@@ -1,0 +1,75 @@
+// A device without its hardware: samples in, labels and commands in, predictions and state out.
+// The board, the emulated board and the twin are glue around this one class.
+//
+// What it learns depends on the order of samples and commands alone, never on a clock.
+#pragma once
+
+#include <stdint.h>
+
+#include "tinyol/frozen_net.h"
+#include "tinyol/learner.h"
+#include "tinyol/model.h"
+#include "tinyol/status.h"
+#include "tinyol/windower.h"
+
+namespace tinyol {
+
+class Device {
+ public:
+  Device() = default;
+  Device(const Device&) = delete;  // its parts point at each other
+  Device& operator=(const Device&) = delete;
+
+  // The image that `model` was parsed from and `net` must outlive the device. The net has been
+  // loaded already (our own kernels: from model.net).
+  Status load(const Model& model, FrozenNet* net, Refusal* refusal);
+  bool loaded() const { return loaded_; }
+
+  // One sample, x y z in g. True when it completed a window, described in *result. A sample that
+  // is not finite or beyond kMaxSampleG is counted as refused and makes a gap.
+  bool push_sample(const float sample[3], WindowResult* result);
+
+  // The next sample does not follow the last one: the window starts anew.
+  void gap();
+
+  // Windows whose samples all come from now on are lessons for this class: the next `windows` of
+  // them, or kUntilStopped; kNoClass stops.
+  Status label(int class_index, uint32_t windows, Refusal* refusal);
+  // The same for the last `windows` windows; *lessons = how many were still unlabelled and known.
+  Status label_back(int class_index, uint16_t windows, uint16_t* lessons, Refusal* refusal);
+  int current_label() const { return label_; }
+
+  Status add_class(const char* name, uint32_t length, uint16_t* index, Refusal* refusal);
+  Status rename_class(uint16_t index, const char* name, uint32_t length, Refusal* refusal);
+  Status remove_class(uint16_t index, Refusal* refusal);
+
+  Status fine_tune(uint32_t steps, Refusal* refusal);
+  Status set(uint16_t setting_id, float value, Refusal* refusal);
+
+  // Back to what training left; also ends labels and fine-tuning.
+  Status reset(Refusal* refusal);
+
+  uint32_t max_image_bytes() const;
+  uint32_t export_state(uint8_t* out, uint32_t capacity) const;
+  // Validates everything first; on success also ends labels and fine-tuning and restarts the
+  // window, so that what follows depends on the image alone.
+  Status import_state(const uint8_t* image, uint32_t length, Refusal* refusal);
+
+  const LearnedState& state() const { return learner_.state; }
+  const Learner& learner() const { return learner_; }
+
+ private:
+  int truth_for(uint64_t first_sample);
+  void end_transients();
+
+  Model model_;
+  Windower windower_;
+  Window window_;
+  Learner learner_;
+  bool loaded_ = false;
+  int label_ = kNoClass;
+  uint32_t label_left_ = 0;  // windows, or kUntilStopped
+  uint64_t label_from_ = 0;  // first sample it holds for
+};
+
+}  // namespace tinyol

@@ -1,0 +1,39 @@
+// Everything that a device has learned, as one plain struct: what a state image holds.
+#pragma once
+
+#include <stdint.h>
+
+#include "tinyol/class_table.h"
+#include "tinyol/metrics.h"
+#include "tinyol/model.h"
+#include "tinyol/reconstruction_head.h"
+#include "tinyol/running_stats.h"
+#include "tinyol/settings.h"
+#include "tinyol/softmax_head.h"
+
+namespace tinyol {
+
+// Since the state began. The 32-bit ones stop at 2^32 - 1.
+struct Counters {
+  uint64_t samples = 0;          // presented, refused ones included: the time base of learning
+  uint64_t windows = 0;          // completed
+  uint32_t gaps = 0;             // the next sample did not follow the last one
+  uint32_t refused_samples = 0;  // not finite, or beyond kMaxSampleG
+  uint32_t refused_windows = 0;  // the net could not run or gave an error that is not finite
+};
+
+struct LearnedState {
+  Counters counters;
+  Settings settings;
+  ClassTable classes;
+  RunningStats statistics;
+  SoftmaxHead classifier;
+  ReconstructionHead reconstruction;
+  Metrics metrics;
+
+  // What training left: no class, no statistics, the decoder's last layer and the settings of
+  // the model, which must have been parsed and fit this build.
+  void reset(const Model& model, uint16_t n_features);
+};
+
+}  // namespace tinyol

@@ -1,0 +1,115 @@
+#include "tinyol/model.h"
+
+#include <string.h>
+
+#include "tinyol/fp_contract.h"
+#include "tinyol/layer_section.h"
+#include "tinyol/settings.h"
+
+namespace tinyol {
+namespace {
+
+constexpr uint32_t kPipe = tag4('P', 'I', 'P', 'E');
+constexpr uint32_t kLims = tag4('L', 'I', 'M', 'S');
+constexpr uint32_t kNetb = tag4('N', 'E', 'T', 'B');
+constexpr uint32_t kReco = tag4('R', 'E', 'C', 'O');
+constexpr uint32_t kSett = tag4('S', 'E', 'T', 'T');
+constexpr uint32_t kOrder[] = {kPipe, kLims, kNetb, kReco, kSett};
+constexpr int kSections = sizeof(kOrder) / sizeof(kOrder[0]);
+
+constexpr float kMaxScale = 1e6f;
+
+Status read_pipeline(ByteReader* in, Pipeline* p, Refusal* refusal) {
+  p->rate_hz = in->finite_f32();
+  p->window_len = in->u16();
+  p->hop = in->u16();
+  const uint8_t axes = in->u8();
+  const uint8_t centring = in->u8();
+  p->features = in->u8();
+  const uint8_t error_source = in->u8();
+  for (float& v : p->projection) v = in->bounded_f32(kMaxScale);
+  for (float& v : p->centre) v = in->bounded_f32(kMaxScale);
+  for (float& v : p->scale) v = in->bounded_f32(kMaxScale);
+  p->offset = in->bounded_f32(kMaxScale);
+  if (!in->ok() || in->remaining() != 0) return refuse(refusal, Status::kMalformed, "PIPE");
+  if (!(p->rate_hz > 0.0f)) return refuse(refusal, Status::kBadValue, "rate_hz");
+  if (p->window_len < 2) return refuse(refusal, Status::kBadValue, "window_len", 2, p->window_len);
+  if (p->hop == 0) return refuse(refusal, Status::kBadValue, "hop", 1, 0);
+  if (axes > 1) return refuse(refusal, Status::kUnsupported, "axes", 1, axes);
+  if (centring > 1) return refuse(refusal, Status::kUnsupported, "centring", 1, centring);
+  if (p->features == 0 || p->features > 15) {
+    return refuse(refusal, Status::kUnsupported, "features", 15, p->features);
+  }
+  if (error_source > 1) return refuse(refusal, Status::kUnsupported, "error_source");
+  p->axes = static_cast<Axes>(axes);
+  p->centring = static_cast<Centring>(centring);
+  p->error_source = static_cast<ErrorSource>(error_source);
+  return Status::kOk;
+}
+
+}  // namespace
+
+Status Model::parse(const uint8_t* image, uint32_t length, Refusal* refusal) {
+  ImageReader reader;
+  Status status = reader.open(image, length, kModelMagic, kModelFormat, refusal);
+  if (status != Status::kOk) return status;
+
+  Model found;
+  memcpy(found.id, reader.model_id(), kModelIdBytes);
+  for (int i = 0; i < kSections; ++i) {
+    Section section;
+    char tag[5];
+    tag_text(kOrder[i], tag);
+    if (reader.at_end()) return refuse(refusal, Status::kMalformed, tag);
+    status = reader.next(&section, refusal);
+    if (status != Status::kOk) return status;
+    if (section.tag != kOrder[i]) {
+      tag_text(section.tag, tag);
+      return refuse(refusal, Status::kUnknownSection, tag);
+    }
+    ByteReader in = section.payload;
+    switch (section.tag) {
+      case kPipe:
+        status = read_pipeline(&in, &found.pipeline, refusal);
+        if (status != Status::kOk) return status;
+        break;
+      case kLims:
+        found.max_classes = in.u16();
+        found.ring_len = in.u16();
+        if (!in.ok() || in.remaining() != 0) return refuse(refusal, Status::kMalformed, tag);
+        break;
+      case kNetb:
+        found.net = in.here();
+        found.net_bytes = in.remaining();
+        break;
+      case kReco: {
+        found.head = in;
+        ByteReader shape = in;
+        found.n_hidden = shape.u16();
+        found.n_outputs = shape.u16();
+        found.has_bias = shape.u8() != 0;
+        status = read_layer(&in, tag, found.n_hidden, found.n_outputs, found.has_bias,
+                            LayerTarget(), refusal);
+        if (status != Status::kOk) return status;
+        if (in.remaining() != 0) return refuse(refusal, Status::kMalformed, tag);
+        break;
+      }
+      case kSett:
+        found.settings = in;
+        status = Settings::read(&in, nullptr, refusal);
+        if (status != Status::kOk) return status;
+        if (in.remaining() != 0) return refuse(refusal, Status::kMalformed, tag);
+        break;
+    }
+  }
+  if (!reader.at_end()) return refuse(refusal, Status::kMalformed, "after SETT");
+  if (found.n_outputs != found.pipeline.inputs()) {
+    return refuse(refusal, Status::kMalformed, "RECO outputs", found.pipeline.inputs(),
+                  found.n_outputs);
+  }
+  if (found.n_hidden == 0) return refuse(refusal, Status::kMalformed, "RECO inputs", 1, 0);
+  *this = found;
+  return Status::kOk;
+}
+
+}  // namespace tinyol

@@ -1,0 +1,93 @@
+#include "tinyol/settings.h"
+
+#include "tinyol/float_math.h"
+#include "tinyol/fp_contract.h"
+
+namespace tinyol {
+namespace {
+
+constexpr float kMaxRate = 100.0f;
+constexpr float kMaxSteps = 16777216.0f;  // 2^24: whole numbers are exact in float32 up to here
+
+constexpr SettingInfo kTable[kSettingCount] = {
+    {1, "classifier.learning_rate", 0.05f, 0.0f, kMaxRate, false},
+    {2, "classifier.schedule", 0.0f, 0.0f, 2.0f, true},
+    {3, "classifier.schedule_steps", 1000.0f, 1.0f, kMaxSteps, true},
+    {4, "classifier.l2", 0.0f, 0.0f, 1.0f, false},
+    {5, "classifier.clip_norm", 0.0f, 0.0f, 1e6f, false},
+    {6, "classifier.weight_limit", 1000.0f, 1e-3f, 1e6f, false},
+    {7, "classifier.learn", 1.0f, 0.0f, 1.0f, true},
+    {16, "reconstruction.learning_rate", 0.01f, 0.0f, kMaxRate, false},
+    {17, "reconstruction.schedule", 0.0f, 0.0f, 2.0f, true},
+    {18, "reconstruction.schedule_steps", 1000.0f, 1.0f, kMaxSteps, true},
+    {19, "reconstruction.l2", 0.0f, 0.0f, 1.0f, false},
+    {20, "reconstruction.clip_norm", 0.0f, 0.0f, 1e6f, false},
+    {21, "reconstruction.weight_limit", 1000.0f, 1e-3f, 1e6f, false},
+    {22, "reconstruction.loss", 0.0f, 0.0f, 3.0f, true},
+    {32, "statistics.horizon", 16384.0f, 16.0f, 65536.0f, true},
+    {33, "statistics.learn", 1.0f, 0.0f, 1.0f, true},
+    {48, "anomaly.threshold", 1e6f, 0.0f, 1e6f, false},
+};
+
+}  // namespace
+
+const SettingInfo& setting_info(int index) {
+  return kTable[index];
+}
+
+int find_setting(uint16_t id) {
+  for (int i = 0; i < kSettingCount; ++i) {
+    if (kTable[i].id == id) return i;
+  }
+  return -1;
+}
+
+void Settings::reset() {
+  for (int i = 0; i < kSettingCount; ++i) value[i] = kTable[i].initial;
+}
+
+Status Settings::set(int index, float to, Refusal* refusal) {
+  if (index < 0 || index >= kSettingCount) return refuse(refusal, Status::kNotFound, "setting");
+  const SettingInfo& info = kTable[index];
+  if (!is_finite_f32(to)) return refuse(refusal, Status::kNotFinite, info.name);
+  const bool whole = static_cast<float>(static_cast<int32_t>(
+                         to >= info.minimum && to <= info.maximum ? to : 0.0f)) == to;
+  if (!(to >= info.minimum && to <= info.maximum) || (info.integral && !whole)) {
+    return refuse(refusal, Status::kBadValue, info.name);
+  }
+  value[index] = to;
+  return Status::kOk;
+}
+
+void Settings::write(ByteWriter* out) const {
+  out->u16(kSettingCount);
+  out->u16(0);
+  for (int i = 0; i < kSettingCount; ++i) {
+    out->u16(kTable[i].id);
+    out->u16(0);
+    out->f32(value[i]);
+  }
+}
+
+Status Settings::read(ByteReader* in, Settings* into, Refusal* refusal) {
+  const uint16_t n = in->u16();
+  if (in->u16() != 0) return refuse(refusal, Status::kMalformed, "SETT");
+  Settings checked;
+  if (into != nullptr) checked = *into;
+  for (uint16_t i = 0; i < n && in->ok(); ++i) {
+    const uint16_t id = in->u16();
+    const uint16_t reserved = in->u16();
+    const float to = in->f32();
+    if (!in->ok()) break;
+    const int index = find_setting(id);
+    if (index < 0) return refuse(refusal, Status::kUnknownSection, "SETT id", 0, id);
+    if (reserved != 0) return refuse(refusal, Status::kMalformed, "SETT");
+    const Status status = checked.set(index, to, refusal);
+    if (status != Status::kOk) return status;
+  }
+  if (!in->ok()) return refuse(refusal, Status::kTruncated, "SETT");
+  if (into != nullptr) *into = checked;
+  return Status::kOk;
+}
+
+}  // namespace tinyol

@@ -1,0 +1,199 @@
+#include "tinyol/state_image.h"
+
+#include <string.h>
+
+#include "tinyol/fp_contract.h"
+
+namespace tinyol {
+namespace {
+
+constexpr uint32_t kCoun = tag4('C', 'O', 'U', 'N');
+constexpr uint32_t kSett = tag4('S', 'E', 'T', 'T');
+constexpr uint32_t kClas = tag4('C', 'L', 'A', 'S');
+constexpr uint32_t kStat = tag4('S', 'T', 'A', 'T');
+constexpr uint32_t kSoft = tag4('S', 'O', 'F', 'T');
+constexpr uint32_t kReco = tag4('R', 'E', 'C', 'O');
+constexpr uint32_t kMetr = tag4('M', 'E', 'T', 'R');
+// Each exactly once, in this order: equal states have equal bytes.
+constexpr uint32_t kOrder[] = {kCoun, kSett, kClas, kStat, kSoft, kReco, kMetr};
+constexpr int kSections = sizeof(kOrder) / sizeof(kOrder[0]);
+
+constexpr float kLargestMean = 1e15f;
+constexpr float kLargestVariance = 1e30f;
+
+void write_counters(ByteWriter* out, const Counters& c) {
+  out->u64(c.samples);
+  out->u64(c.windows);
+  out->u32(c.gaps);
+  out->u32(c.refused_samples);
+  out->u32(c.refused_windows);
+}
+
+Status read_counters(ByteReader* in, Counters* into, Refusal* refusal) {
+  Counters c;
+  c.samples = in->u64();
+  c.windows = in->u64();
+  c.gaps = in->u32();
+  c.refused_samples = in->u32();
+  c.refused_windows = in->u32();
+  if (!in->ok()) return refuse(refusal, Status::kTruncated, "COUN");
+  if (c.windows > c.samples) return refuse(refusal, Status::kMalformed, "COUN");
+  if (into != nullptr) *into = c;
+  return Status::kOk;
+}
+
+void write_statistics(ByteWriter* out, const RunningStats& stats) {
+  out->u16(stats.n_features);
+  out->u16(0);
+  out->u32(stats.count);
+  out->f32s(stats.mean, stats.n_features);
+  out->f32s(stats.variance, stats.n_features);
+}
+
+Status read_statistics(ByteReader* in, uint16_t n_features, RunningStats* into, Refusal* refusal) {
+  const uint16_t found = in->u16();
+  const uint16_t reserved = in->u16();
+  const uint32_t count = in->u32();
+  if (!in->ok() || found != n_features || reserved != 0) {
+    return refuse(refusal, Status::kMalformed, "STAT", n_features, found);
+  }
+  if (in->remaining() < 8u * n_features) return refuse(refusal, Status::kTruncated, "STAT");
+  if (into != nullptr) {
+    into->reset(n_features);
+    into->count = count;
+  }
+  for (uint16_t j = 0; j < n_features; ++j) {
+    const float mean = in->bounded_f32(kLargestMean);
+    if (into != nullptr) into->mean[j] = mean;
+  }
+  for (uint16_t j = 0; j < n_features; ++j) {
+    const float variance = in->bounded_f32(kLargestVariance);
+    if (!(variance >= 0.0f)) in->fail();
+    if (into != nullptr) into->variance[j] = variance;
+  }
+  return in->ok() ? Status::kOk : refuse(refusal, Status::kNotFinite, "STAT");
+}
+
+// One pass over the image: with `into` null it only validates.
+Status walk(const Model& model, uint16_t n_features, ImageReader reader, LearnedState* into,
+            Refusal* refusal) {
+  uint16_t n_classes = 0;
+  for (int i = 0; i < kSections; ++i) {
+    Section section;
+    char tag[5];
+    tag_text(kOrder[i], tag);
+    if (reader.at_end()) return refuse(refusal, Status::kMalformed, tag);
+    Status status = reader.next(&section, refusal);
+    if (status != Status::kOk) return status;
+    if (section.tag != kOrder[i]) {
+      tag_text(section.tag, tag);
+      return refuse(refusal, Status::kUnknownSection, tag);
+    }
+    ByteReader* in = &section.payload;
+    switch (section.tag) {
+      case kCoun:
+        status = read_counters(in, into != nullptr ? &into->counters : nullptr, refusal);
+        break;
+      case kSett:
+        status = Settings::read(in, into != nullptr ? &into->settings : nullptr, refusal);
+        break;
+      case kClas:
+        status = ClassTable::read(in, model.max_classes, into != nullptr ? &into->classes : nullptr,
+                                  &n_classes, refusal);
+        break;
+      case kStat:
+        status =
+            read_statistics(in, n_features, into != nullptr ? &into->statistics : nullptr, refusal);
+        break;
+      case kSoft:
+        status = SoftmaxHead::read(in, n_features, n_classes,
+                                   into != nullptr ? &into->classifier : nullptr, refusal);
+        break;
+      case kReco:
+        status =
+            ReconstructionHead::read(in, model.n_hidden, model.n_outputs, model.has_bias,
+                                     into != nullptr ? &into->reconstruction : nullptr, refusal);
+        break;
+      case kMetr:
+        status = Metrics::read(in, n_classes, into != nullptr ? &into->metrics : nullptr, refusal);
+        break;
+    }
+    if (status != Status::kOk) return status;
+    if (in->remaining() != 0) return refuse(refusal, Status::kMalformed, tag);
+  }
+  if (!reader.at_end()) {
+    Section extra;
+    const Status status = reader.next(&extra, refusal);
+    if (status != Status::kOk) return status;
+    char tag[5];
+    tag_text(extra.tag, tag);
+    return refuse(refusal, Status::kUnknownSection, tag);
+  }
+  return Status::kOk;
+}
+
+}  // namespace
+
+uint32_t max_state_image_bytes(const Model& model, uint16_t n_features) {
+  const uint32_t k = model.max_classes;
+  const uint32_t layer = 24;
+  uint32_t n = kImageHeaderBytes + kImageCrcBytes + kSections * kSectionHeaderBytes;
+  n += 28;                                                                            // COUN
+  n += 4 + 8 * kSettingCount;                                                         // SETT
+  n += 4 + (kMaxNameBytes + 1) * k;                                                   // CLAS
+  n += 8 + 8u * n_features;                                                           // STAT
+  n += layer + 4 * k * n_features;                                                    // SOFT
+  n += layer + 4u * model.n_outputs * (model.n_hidden + (model.has_bias ? 1u : 0u));  // RECO
+  n += 20 + kErrorQuantiles * 44 + 4 * k * k;                                         // METR
+  return n;
+}
+
+uint32_t write_state_image(const Model& model, const LearnedState& state, uint8_t* out,
+                           uint32_t capacity) {
+  ImageWriter image(out, capacity);
+  image.begin(kStateMagic, kStateFormat, model.id);
+  for (uint32_t tag : kOrder) {
+    ByteWriter* section = image.begin_section(tag);
+    switch (tag) {
+      case kCoun:
+        write_counters(section, state.counters);
+        break;
+      case kSett:
+        state.settings.write(section);
+        break;
+      case kClas:
+        state.classes.write(section);
+        break;
+      case kStat:
+        write_statistics(section, state.statistics);
+        break;
+      case kSoft:
+        state.classifier.write(section);
+        break;
+      case kReco:
+        state.reconstruction.write(section);
+        break;
+      case kMetr:
+        state.metrics.write(section);
+        break;
+    }
+    image.end_section();
+  }
+  return image.finish();
+}
+
+Status read_state_image(const Model& model, const uint8_t* image, uint32_t length,
+                        LearnedState* state, Refusal* refusal) {
+  ImageReader reader;
+  Status status = reader.open(image, length, kStateMagic, kStateFormat, refusal);
+  if (status != Status::kOk) return status;
+  if (memcmp(reader.model_id(), model.id, kModelIdBytes) != 0) {
+    return refuse(refusal, Status::kWrongModel, "model id");
+  }
+  const uint16_t n_features = state->statistics.n_features;
+  status = walk(model, n_features, reader, nullptr, refusal);
+  if (status != Status::kOk) return status;
+  return walk(model, n_features, reader, state, refusal);
+}
+
+}  // namespace tinyol

@@ -1,0 +1,41 @@
+// Every call that can be refused says so with one of these; nothing in the core throws.
+#pragma once
+
+#include <stdint.h>
+
+namespace tinyol {
+
+enum class Status : int8_t {
+  kOk = 0,
+  kNotFinite = -1,        // a NaN, an infinity, or a magnitude no sensor or weight can have
+  kFull = -2,             // no room: classes, windows in the ring, bytes in the buffer
+  kNotFound = -3,         // no class, setting or section of that name
+  kExists = -4,           // a class of that name is there already
+  kBadName = -5,          // empty, longer than 15 bytes, not UTF-8, or with control characters
+  kBadValue = -6,         // outside the range of the setting or field
+  kTooSmall = -7,         // this build's arrays are too small for the model: see Refusal
+  kTruncated = -8,        // fewer bytes than the format says
+  kBadMagic = -9,         // not the format it should be
+  kBadVersion = -10,      // the format or the arithmetic of another version
+  kBadChecksum = -11,     // CRC-32 differs
+  kWrongModel = -12,      // a state image of another model
+  kUnknownSection = -13,  // a section tag that this build does not know
+  kUnsupported = -14,     // an operator, type or option that this build does not run
+  kMalformed = -15,       // fields that contradict each other
+  kNoModel = -16,         // nothing loaded yet
+};
+
+// What exactly was refused. `where` is a field, section or operator name (static or 4-byte tag);
+// `need` and `have` are its numbers, where numbers say more (capacity, length, index).
+struct Refusal {
+  Status status = Status::kOk;
+  char where[24] = {0};
+  uint32_t need = 0;
+  uint32_t have = 0;
+};
+
+// Fills `refusal` (may be null) and returns `status`, so that a check is one line.
+Status refuse(Refusal* refusal, Status status, const char* where, uint32_t need = 0,
+              uint32_t have = 0);
+
+}  // namespace tinyol

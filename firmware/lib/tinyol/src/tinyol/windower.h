@@ -1,0 +1,40 @@
+// Samples in, windows out: axis projection, sliding window with hop, centring, normalisation.
+#pragma once
+
+#include <stdint.h>
+
+#include "tinyol/capacity.h"
+#include "tinyol/model.h"
+
+namespace tinyol {
+
+constexpr float kMaxSampleG = 1e4f;  // no accelerometer measures this: a larger value is refused
+
+// A window ready for the frozen net.
+struct Window {
+  float input[kMaxInputs] = {};  // normalised, (window_len * channels), channels interleaved
+  float log_variance = 0.0f;     // ln of the variance about the window's own mean, g^2, summed
+                                 // over channels; at least ln(1e-12)
+};
+
+class Windower {
+ public:
+  void begin(const Pipeline& pipeline);  // the caller keeps `pipeline` alive
+
+  // Forgets the samples that a window has begun with: the next sample does not follow the last.
+  void restart();
+
+  // One sample, x y z in g. True when it completes a window: call take() then.
+  // `sample` must be finite and within kMaxSampleG (Device sees to it).
+  bool push(const float sample[3]);
+  void take(Window* window) const;
+
+ private:
+  const Pipeline* pipeline_ = nullptr;
+  float ring_[kMaxInputs] = {};  // the last window_len samples' channels, oldest at next_
+  uint16_t next_ = 0;            // in samples
+  uint16_t filled_ = 0;          // samples, up to window_len
+  uint16_t until_ready_ = 0;     // samples still to come before the next window
+};
+
+}  // namespace tinyol
