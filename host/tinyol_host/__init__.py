@@ -1,0 +1,1 @@
+"""What a person drives a board with: the command line and, under it, the client."""

@@ -1,0 +1,25 @@
+"""The errors a person can meet; each message says what is wrong and what would be right."""
+
+
+class TinyOLError(Exception):
+    """Root of every error that this project raises on purpose."""
+
+
+class RecordingError(TinyOLError):
+    """A recording cannot be read or written; names the file and, where it can, the line."""
+
+
+class ModelError(TinyOLError):
+    """A .tflite model that the target cannot run, or would run wrongly; names the operator."""
+
+
+class BundleError(TinyOLError):
+    """A bundle file that is truncated, foreign or inconsistent."""
+
+
+class StateImageError(TinyOLError):
+    """A state image that is damaged, foreign, or does not belong to this model."""
+
+
+class DeviceError(TinyOLError):
+    """A command that the device refused; nothing learned has changed."""
