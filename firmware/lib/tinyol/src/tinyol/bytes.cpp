@@ -1,9 +1,10 @@
+#include "tinyol/fp_contract.h"
+
 #include "tinyol/bytes.h"
 
 #include <string.h>
 
 #include "tinyol/float_math.h"
-#include "tinyol/fp_contract.h"
 
 namespace tinyol {
 

@@ -1,6 +1,7 @@
+#include "tinyol/fp_contract.h"
+
 #include "tinyol/device.h"
 
-#include "tinyol/fp_contract.h"
 #include "tinyol/state_image.h"
 
 namespace tinyol {

@@ -1,8 +1,8 @@
+#include "tinyol/fp_contract.h"
+
 #include "tinyol/float_math.h"
 
 #include <string.h>
-
-#include "tinyol/fp_contract.h"
 
 namespace tinyol {
 namespace {

@@ -1,7 +1,8 @@
+#include "tinyol/fp_contract.h"
+
 #include "tinyol/metrics.h"
 
 #include "tinyol/float_math.h"
-#include "tinyol/fp_contract.h"
 
 namespace tinyol {
 

@@ -1,8 +1,9 @@
+#include "tinyol/fp_contract.h"
+
 #include "tinyol/model.h"
 
 #include <string.h>
 
-#include "tinyol/fp_contract.h"
 #include "tinyol/layer_section.h"
 #include "tinyol/settings.h"
 

@@ -1,6 +1,6 @@
-#include "tinyol/p2_quantile.h"
-
 #include "tinyol/fp_contract.h"
+
+#include "tinyol/p2_quantile.h"
 
 namespace tinyol {
 namespace {

@@ -1,9 +1,10 @@
+#include "tinyol/fp_contract.h"
+
 #include "tinyol/reconstruction_head.h"
 
 #include <string.h>
 
 #include "tinyol/float_math.h"
-#include "tinyol/fp_contract.h"
 #include "tinyol/layer_section.h"
 
 namespace tinyol {

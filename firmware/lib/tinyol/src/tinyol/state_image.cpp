@@ -1,8 +1,8 @@
+#include "tinyol/fp_contract.h"
+
 #include "tinyol/state_image.h"
 
 #include <string.h>
-
-#include "tinyol/fp_contract.h"
 
 namespace tinyol {
 namespace {

@@ -1,0 +1,275 @@
+#include "twin_api.h"
+
+#include <memory>
+#include <vector>
+
+#include "float_mode.h"
+#include "frozen/blob_net.h"
+#include "refusal.h"
+#include "tinyol.h"
+#include "tinyol/float_math.h"
+
+namespace {
+
+using tinyol::FloatMode;
+using tinyol::Refusal;
+using tinyol::report;
+using tinyol::Status;
+
+template <typename Call>
+int guarded(tinyol_refusal* out, Call call) {
+  const FloatMode mode;
+  Refusal refusal;
+  const Status status = call(&refusal);
+  return report(status, refusal, out);
+}
+
+void copy_window(const tinyol::WindowResult& from, tinyol_window* to) {
+  to->sample_index = from.sample_index;
+  to->window_index = from.window_index;
+  to->error = from.error;
+  to->tuned_error = from.tuned_error;
+  to->log_variance = from.log_variance;
+  to->confidence = from.confidence;
+  to->loss = from.loss;
+  to->predicted = from.predicted;
+  to->label = from.label;
+  to->anomaly = from.anomaly;
+  to->learned = from.learned;
+  to->fine_tuned = from.fine_tuned;
+  memset(to->reserved, 0, sizeof(to->reserved));
+}
+
+}  // namespace
+
+struct tinyol_twin {
+  std::vector<uint32_t> image;  // words, since the blob in it is read as such
+  std::vector<uint32_t> arena;
+  tinyol::Model model;
+  tinyol::frozen::BlobNet net;
+  tinyol::Device device;
+};
+
+extern "C" {
+
+tinyol_twin* tinyol_twin_new(const uint8_t* model_image, uint32_t length, tinyol_refusal* refusal) {
+  auto twin = std::make_unique<tinyol_twin>();
+  twin->image.resize((length + 3) / 4);
+  if (length > 0) memcpy(twin->image.data(), model_image, length);
+  const uint8_t* image = reinterpret_cast<const uint8_t*>(twin->image.data());
+  const int status = guarded(refusal, [&](Refusal* why) {
+    Status s = twin->model.parse(image, length, why);
+    if (s != Status::kOk) return s;
+    tinyol::frozen::NetHeader header;
+    s = tinyol::frozen::read_net_header(twin->model.net, twin->model.net_bytes, &header, why);
+    if (s != Status::kOk) return s;
+    twin->arena.resize((header.arena_bytes + 3) / 4);
+    s = twin->net.load(twin->model.net, twin->model.net_bytes,
+                       reinterpret_cast<uint8_t*>(twin->arena.data()), header.arena_bytes, why);
+    if (s != Status::kOk) return s;
+    return twin->device.load(twin->model, &twin->net, why);
+  });
+  return status == 0 ? twin.release() : nullptr;
+}
+
+void tinyol_twin_free(tinyol_twin* twin) {
+  delete twin;
+}
+
+uint32_t tinyol_twin_n_features(const tinyol_twin* twin) {
+  return twin->device.learner().n_features();
+}
+uint32_t tinyol_twin_n_hidden(const tinyol_twin* twin) {
+  return twin->model.n_hidden;
+}
+uint32_t tinyol_twin_n_outputs(const tinyol_twin* twin) {
+  return twin->model.n_outputs;
+}
+int tinyol_twin_has_bias(const tinyol_twin* twin) {
+  return twin->model.has_bias;
+}
+
+uint64_t tinyol_twin_feed(tinyol_twin* twin, const float* samples, uint64_t n,
+                          const int16_t* labels, const int64_t* gaps, uint64_t n_gaps,
+                          tinyol_window* windows, float* features, float* probabilities,
+                          uint64_t capacity) {
+  const FloatMode mode;
+  tinyol::Device& device = twin->device;
+  const uint32_t n_features = device.learner().n_features();
+  const uint32_t n_classes = device.state().classes.size;
+  uint64_t written = 0;
+  uint64_t next_gap = 0;
+  int current = labels != nullptr ? tinyol::kNoClass - 1 : 0;  // differs from every label
+  tinyol::WindowResult result;
+  for (uint64_t i = 0; i < n; ++i) {
+    if (next_gap < n_gaps && gaps[next_gap] == static_cast<int64_t>(i)) {
+      device.gap();
+      ++next_gap;
+    }
+    if (labels != nullptr && labels[i] != current) {
+      current = labels[i];
+      // The same label as before the call goes on: a stream may be fed in pieces.
+      if (current != device.current_label()) {
+        device.label(current, tinyol::kUntilStopped, nullptr);
+      }
+    }
+    if (!device.push_sample(samples + 3 * i, &result) || written >= capacity) continue;
+    copy_window(result, &windows[written]);
+    memcpy(features + written * n_features, device.learner().features(),
+           n_features * sizeof(float));
+    if (probabilities != nullptr) {
+      memcpy(probabilities + written * n_classes, device.learner().probabilities(),
+             n_classes * sizeof(float));
+    }
+    ++written;
+  }
+  return written;
+}
+
+uint64_t tinyol_twin_max_windows(const tinyol_twin* twin, uint64_t n) {
+  return n / twin->model.pipeline.hop + 2;
+}
+
+void tinyol_twin_gap(tinyol_twin* twin) {
+  twin->device.gap();
+}
+
+int tinyol_twin_label(tinyol_twin* twin, int class_index, uint32_t windows,
+                      tinyol_refusal* refusal) {
+  return guarded(refusal,
+                 [&](Refusal* why) { return twin->device.label(class_index, windows, why); });
+}
+
+int tinyol_twin_label_back(tinyol_twin* twin, int class_index, uint16_t windows, uint16_t* lessons,
+                           tinyol_refusal* refusal) {
+  return guarded(refusal, [&](Refusal* why) {
+    return twin->device.label_back(class_index, windows, lessons, why);
+  });
+}
+
+int tinyol_twin_add_class(tinyol_twin* twin, const char* name, uint32_t length, uint16_t* index,
+                          tinyol_refusal* refusal) {
+  return guarded(refusal,
+                 [&](Refusal* why) { return twin->device.add_class(name, length, index, why); });
+}
+
+int tinyol_twin_rename_class(tinyol_twin* twin, uint16_t index, const char* name, uint32_t length,
+                             tinyol_refusal* refusal) {
+  return guarded(refusal,
+                 [&](Refusal* why) { return twin->device.rename_class(index, name, length, why); });
+}
+
+int tinyol_twin_remove_class(tinyol_twin* twin, uint16_t index, tinyol_refusal* refusal) {
+  return guarded(refusal, [&](Refusal* why) { return twin->device.remove_class(index, why); });
+}
+
+uint16_t tinyol_twin_n_classes(const tinyol_twin* twin) {
+  return twin->device.state().classes.size;
+}
+
+const char* tinyol_twin_class_name(const tinyol_twin* twin, uint16_t index) {
+  return twin->device.state().classes.names[index];
+}
+
+int tinyol_twin_fine_tune(tinyol_twin* twin, uint32_t steps, tinyol_refusal* refusal) {
+  return guarded(refusal, [&](Refusal* why) { return twin->device.fine_tune(steps, why); });
+}
+
+int tinyol_twin_set(tinyol_twin* twin, uint16_t setting_id, float value, tinyol_refusal* refusal) {
+  return guarded(refusal, [&](Refusal* why) { return twin->device.set(setting_id, value, why); });
+}
+
+float tinyol_twin_get(const tinyol_twin* twin, int setting_index) {
+  return twin->device.state().settings.value[setting_index];
+}
+
+int tinyol_twin_reset(tinyol_twin* twin, tinyol_refusal* refusal) {
+  return guarded(refusal, [&](Refusal* why) { return twin->device.reset(why); });
+}
+
+void tinyol_twin_counters(const tinyol_twin* twin, tinyol_counters* counters) {
+  const tinyol::LearnedState& state = twin->device.state();
+  counters->samples = state.counters.samples;
+  counters->windows = state.counters.windows;
+  counters->gaps = state.counters.gaps;
+  counters->refused_samples = state.counters.refused_samples;
+  counters->refused_windows = state.counters.refused_windows;
+  counters->classifier_steps = state.classifier.steps.applied;
+  counters->classifier_not_finite = state.classifier.steps.not_finite;
+  counters->classifier_over_limit = state.classifier.steps.over_limit;
+  counters->reconstruction_steps = state.reconstruction.steps.applied;
+  counters->reconstruction_not_finite = state.reconstruction.steps.not_finite;
+  counters->reconstruction_over_limit = state.reconstruction.steps.over_limit;
+  counters->clamped_targets = state.reconstruction.clamped_targets;
+  counters->fine_tune_left = twin->device.learner().fine_tune_left();
+}
+
+void tinyol_twin_metrics(const tinyol_twin* twin, tinyol_metrics* metrics, uint32_t* confusion,
+                         float* f1) {
+  const FloatMode mode;
+  const tinyol::Metrics& m = twin->device.state().metrics;
+  metrics->accuracy = m.accuracy();
+  metrics->macro_f1 = m.macro_f1();
+  metrics->mean_loss = m.loss.mean;
+  metrics->mean_error = m.error.mean;
+  metrics->labelled = m.loss.count;
+  for (int i = 0; i < tinyol::kErrorQuantiles; ++i) {
+    metrics->error_quantile[i] = m.error_quantile[i].value(tinyol::kErrorProbability[i]);
+  }
+  for (uint16_t row = 0; row < m.n_classes; ++row) {
+    f1[row] = m.f1(row);
+    for (uint16_t column = 0; column < m.n_classes; ++column) {
+      confusion[row * m.n_classes + column] = m.confusion[row * tinyol::kMaxClasses + column];
+    }
+  }
+}
+
+void tinyol_twin_weights(const tinyol_twin* twin, float* classifier, float* reconstruction,
+                         float* bias) {
+  const tinyol::LearnedState& state = twin->device.state();
+  const tinyol::SoftmaxHead& c = state.classifier;
+  memcpy(classifier, c.weights, sizeof(float) * c.n_classes * c.n_features);
+  const tinyol::ReconstructionHead& r = state.reconstruction;
+  memcpy(reconstruction, r.weights, sizeof(float) * r.n_outputs * r.n_hidden);
+  memcpy(bias, r.bias, sizeof(float) * r.n_outputs);
+}
+
+void tinyol_twin_statistics(const tinyol_twin* twin, uint32_t* count, float* mean,
+                            float* variance) {
+  const tinyol::RunningStats& s = twin->device.state().statistics;
+  *count = s.count;
+  memcpy(mean, s.mean, sizeof(float) * s.n_features);
+  memcpy(variance, s.variance, sizeof(float) * s.n_features);
+}
+
+uint32_t tinyol_twin_max_image_bytes(const tinyol_twin* twin) {
+  return twin->device.max_image_bytes();
+}
+
+uint32_t tinyol_twin_export(const tinyol_twin* twin, uint8_t* out, uint32_t capacity) {
+  return twin->device.export_state(out, capacity);
+}
+
+int tinyol_twin_import(tinyol_twin* twin, const uint8_t* image, uint32_t length,
+                       tinyol_refusal* refusal) {
+  return guarded(refusal,
+                 [&](Refusal* why) { return twin->device.import_state(image, length, why); });
+}
+
+int tinyol_setting_count(void) {
+  return tinyol::kSettingCount;
+}
+
+tinyol_setting tinyol_setting_at(int index) {
+  const tinyol::SettingInfo& info = tinyol::setting_info(index);
+  return {info.id, info.name, info.initial, info.minimum, info.maximum, info.integral};
+}
+
+void tinyol_map(int function, const float* x, uint64_t n, float* y) {
+  const FloatMode mode;
+  float (*const functions[])(float) = {tinyol::exp_f32, tinyol::log_f32, tinyol::sqrt_f32,
+                                       tinyol::sigmoid_f32};
+  for (uint64_t i = 0; i < n; ++i) y[i] = functions[function](x[i]);
+}
+
+}  // extern "C"

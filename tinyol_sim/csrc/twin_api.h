@@ -1,0 +1,130 @@
+// The C face of the device for cffi. Every symbol starts with tinyol_; all memory that a call
+// fills belongs to the caller. Calls on one twin must not overlap; different twins are free.
+#pragma once
+
+#include <stdint.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+// cdef begin
+typedef struct {
+  int status; /* 0, or a negative tinyol::Status */
+  char where[24];
+  uint32_t need;
+  uint32_t have;
+} tinyol_refusal;
+
+typedef struct {
+  uint64_t sample_index;
+  uint64_t window_index;
+  float error;
+  float tuned_error;
+  float log_variance;
+  float confidence;
+  float loss;
+  int16_t predicted;
+  int16_t label;
+  uint8_t anomaly;
+  uint8_t learned;
+  uint8_t fine_tuned;
+  uint8_t reserved[5];
+} tinyol_window;
+
+typedef struct {
+  uint64_t samples;
+  uint64_t windows;
+  uint32_t gaps;
+  uint32_t refused_samples;
+  uint32_t refused_windows;
+  uint32_t classifier_steps;
+  uint32_t classifier_not_finite;
+  uint32_t classifier_over_limit;
+  uint32_t reconstruction_steps;
+  uint32_t reconstruction_not_finite;
+  uint32_t reconstruction_over_limit;
+  uint32_t clamped_targets;
+  uint32_t fine_tune_left;
+} tinyol_counters;
+
+typedef struct {
+  float accuracy;
+  float macro_f1;
+  float mean_loss;
+  float mean_error;
+  float error_quantile[3]; /* 0.5, 0.9, 0.99 */
+  uint32_t labelled;
+} tinyol_metrics;
+
+typedef struct {
+  uint16_t id;
+  const char* name;
+  float initial;
+  float minimum;
+  float maximum;
+  int integral;
+} tinyol_setting;
+
+typedef struct tinyol_twin tinyol_twin;
+
+/* NULL if the model is refused. */
+tinyol_twin* tinyol_twin_new(const uint8_t* model_image, uint32_t length, tinyol_refusal* refusal);
+void tinyol_twin_free(tinyol_twin* twin);
+
+uint32_t tinyol_twin_n_features(const tinyol_twin* twin);
+uint32_t tinyol_twin_n_hidden(const tinyol_twin* twin);
+uint32_t tinyol_twin_n_outputs(const tinyol_twin* twin);
+int tinyol_twin_has_bias(const tinyol_twin* twin);
+
+/* n samples, x y z each, in g. labels: NULL, or n class indices (-1 = none): a change of value
+   sets the label from that sample on. gaps: sorted indices of samples that do not follow the one
+   before. windows, features (n_features a window) and probabilities (n_classes a window; may be
+   NULL without classes): room for `capacity` windows. Returns the number of windows written. */
+uint64_t tinyol_twin_feed(tinyol_twin* twin, const float* samples, uint64_t n,
+                          const int16_t* labels, const int64_t* gaps, uint64_t n_gaps,
+                          tinyol_window* windows, float* features, float* probabilities,
+                          uint64_t capacity);
+/* The most windows that n samples can complete. */
+uint64_t tinyol_twin_max_windows(const tinyol_twin* twin, uint64_t n);
+void tinyol_twin_gap(tinyol_twin* twin);
+
+int tinyol_twin_label(tinyol_twin* twin, int class_index, uint32_t windows,
+                      tinyol_refusal* refusal);
+int tinyol_twin_label_back(tinyol_twin* twin, int class_index, uint16_t windows, uint16_t* lessons,
+                           tinyol_refusal* refusal);
+int tinyol_twin_add_class(tinyol_twin* twin, const char* name, uint32_t length, uint16_t* index,
+                          tinyol_refusal* refusal);
+int tinyol_twin_rename_class(tinyol_twin* twin, uint16_t index, const char* name, uint32_t length,
+                             tinyol_refusal* refusal);
+int tinyol_twin_remove_class(tinyol_twin* twin, uint16_t index, tinyol_refusal* refusal);
+uint16_t tinyol_twin_n_classes(const tinyol_twin* twin);
+const char* tinyol_twin_class_name(const tinyol_twin* twin, uint16_t index);
+
+int tinyol_twin_fine_tune(tinyol_twin* twin, uint32_t steps, tinyol_refusal* refusal);
+int tinyol_twin_set(tinyol_twin* twin, uint16_t setting_id, float value, tinyol_refusal* refusal);
+float tinyol_twin_get(const tinyol_twin* twin, int setting_index);
+int tinyol_twin_reset(tinyol_twin* twin, tinyol_refusal* refusal);
+
+void tinyol_twin_counters(const tinyol_twin* twin, tinyol_counters* counters);
+/* confusion: n_classes squared, row-major [truth][predicted]; f1: n_classes. */
+void tinyol_twin_metrics(const tinyol_twin* twin, tinyol_metrics* metrics, uint32_t* confusion,
+                         float* f1);
+void tinyol_twin_weights(const tinyol_twin* twin, float* classifier, float* reconstruction,
+                         float* bias);
+void tinyol_twin_statistics(const tinyol_twin* twin, uint32_t* count, float* mean, float* variance);
+
+uint32_t tinyol_twin_max_image_bytes(const tinyol_twin* twin);
+uint32_t tinyol_twin_export(const tinyol_twin* twin, uint8_t* out, uint32_t capacity);
+int tinyol_twin_import(tinyol_twin* twin, const uint8_t* image, uint32_t length,
+                       tinyol_refusal* refusal);
+
+int tinyol_setting_count(void);
+tinyol_setting tinyol_setting_at(int index);
+/* n values through one float32 function of the core: 0 exp, 1 log, 2 sqrt, 3 sigmoid. */
+void tinyol_map(int function, const float* x, uint64_t n, float* y);
+// cdef end
+
+#ifdef __cplusplus
+}
+#endif
