@@ -1,0 +1,62 @@
+"""The bundles that ship: they load, say where they come from, and do what the demo shows."""
+
+from __future__ import annotations
+
+from importlib import resources
+from itertools import pairwise
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from tinyol_sim.bundle import DEFAULT_BUNDLES, default_bundle
+from tinyol_sim.make_defaults import SCENARIO_FILE
+from tinyol_sim.recordings import read_recording
+from tinyol_sim.scores import confusion, macro_f1
+from tinyol_sim.synth import LSM9DS1, shipped_scenario
+from tinyol_sim.tflite_model import check_for_arduino_tflm, read_tflite
+from tinyol_sim.twin import Twin, Windows
+
+
+@pytest.mark.parametrize("rate_hz", DEFAULT_BUNDLES)
+def test_default_bundle_fits_its_board(rate_hz: float) -> None:
+    bundle = default_bundle(rate_hz)
+    assert bundle.pipeline.rate_hz == rate_hz
+    check_for_arduino_tflm(read_tflite(bundle.tflite))
+    assert {source["rate_hz"] for source in bundle.provenance["recordings"]} == {rate_hz}
+    assert bundle.provenance["figures"]["model_id"] == bundle.model_id
+
+
+def test_shipped_scenario_is_the_generators() -> None:
+    with resources.as_file(resources.files("tinyol_sim") / "data" / SCENARIO_FILE) as path:
+        assert Path(path).stat().st_size < 1_500_000
+        shipped = read_recording(path)
+    made = shipped_scenario(119.0)
+    # Another numpy's transforms may round a sample to the next step of the converter.
+    np.testing.assert_allclose(shipped.samples, made.samples, atol=1.5 * LSM9DS1.resolution_g)
+    np.testing.assert_array_equal(shipped.labels, made.labels)
+    np.testing.assert_array_equal(shipped.gaps, made.gaps)
+    assert shipped.label_names == made.label_names
+
+
+@pytest.mark.parametrize("rate_hz", DEFAULT_BUNDLES)
+def test_the_scenario_drifts_and_learning_repairs_it(rate_hz: float) -> None:
+    scenario = shipped_scenario(rate_hz)
+    twin = Twin(default_bundle(rate_hz))
+    for name in scenario.label_names:
+        twin.add_class(name)
+    parts: list[Windows] = []
+    for i, (start, stop) in enumerate(pairwise([0, *scenario.gaps, scenario.n_samples])):
+        if i in (1, 2):
+            twin.fine_tune(None if i == 1 else 0)
+        twin.gap()
+        parts.append(twin.feed(scenario.samples[start:stop], labels=scenario.labels[start:stop]))
+    threshold = twin.get("anomaly.threshold")
+    before, drift, last = parts[0], parts[1], Windows.join(parts[-3:])
+
+    assert np.mean(before.tuned_error > threshold) < 0.03
+    assert np.mean(drift.error > threshold) > 0.95
+    n = len(drift) // 5
+    assert drift.error[:n].mean() > 5 * before.error.mean()
+    assert drift.tuned_error[-n:].mean() < 0.4 * drift.error[-n:].mean()
+    assert macro_f1(confusion(last.label, last.predicted, 3)) > 0.93
