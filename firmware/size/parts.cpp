@@ -1,0 +1,22 @@
+// One object a part, as large as the part: what size.py reads off the compiler's output.
+#include "frozen/blob_net.h"
+#include "tinyol.h"
+
+#define TINYOL_PART(name, type)          \
+  extern char part_##name[sizeof(type)]; \
+  char part_##name[sizeof(type)]
+
+TINYOL_PART(running_stats, tinyol::RunningStats);
+TINYOL_PART(softmax_head, tinyol::SoftmaxHead);
+TINYOL_PART(reconstruction_head, tinyol::ReconstructionHead);
+TINYOL_PART(metrics, tinyol::Metrics);
+TINYOL_PART(class_table, tinyol::ClassTable);
+TINYOL_PART(settings, tinyol::Settings);
+TINYOL_PART(counters, tinyol::Counters);
+TINYOL_PART(feature_ring, tinyol::FeatureRing);
+TINYOL_PART(learner, tinyol::Learner);
+TINYOL_PART(windower, tinyol::Windower);
+TINYOL_PART(window, tinyol::Window);
+TINYOL_PART(model, tinyol::Model);
+TINYOL_PART(device, tinyol::Device);
+TINYOL_PART(blob_net, tinyol::frozen::BlobNet);

@@ -1,0 +1,111 @@
+"""The command `tinyol`: a table of contents, one module a command, loaded when it is called.
+
+Exit status: 0 success, 1 a data or device error (`error: ...` on stderr; nothing on stderr if
+only the reader of a pipe has gone), 2 wrong usage, 130 interrupted.
+"""
+
+from __future__ import annotations
+
+import io
+import os
+import sys
+from collections.abc import Sequence
+from importlib import import_module
+from typing import Any
+
+import click
+
+from tinyol_sim.errors import TinyOLError
+
+INTERRUPTED = 130  # as shells say it: 128 + SIGINT
+
+# Each command is an attribute of its name in the module of its name. The line here is what
+# `tinyol --help` shows: it must not cost the import of numpy.
+CONTENTS = {
+    "Recordings": {
+        "data": "Fetch, show and convert recordings.",
+        "synth": "Write a recording of a simulated fan.",
+    },
+    "Models": {
+        "train": "Train an autoencoder on recordings and write a bundle.",
+        "model": "Show a bundle; make one of another's .tflite.",
+    },
+    "Learning": {
+        "replay": "Stream recordings through the twin: fine-tune, learn, report.",
+        "state": "Show what a device has learned; compare two.",
+    },
+}
+
+
+class _InterruptedError(Exception):
+    """Ctrl-C; click would print an empty line for KeyboardInterrupt itself."""
+
+
+class _Contents(click.Group):
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return [name for section in CONTENTS.values() for name in section]
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name not in self.list_commands(ctx):
+            return None
+        command = getattr(import_module(f"{__name__}.{cmd_name}"), cmd_name)
+        assert isinstance(command, click.Command)
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        width = max(len(name) for name in self.list_commands(ctx))
+        for title, section in CONTENTS.items():
+            with formatter.section(title):
+                formatter.write_dl([(name.ljust(width), line) for name, line in section.items()])
+
+    def invoke(self, ctx: click.Context) -> Any:
+        try:
+            return super().invoke(ctx)
+        except KeyboardInterrupt:
+            raise _InterruptedError from None
+
+
+@click.group(
+    cls=_Contents,
+    context_settings={"help_option_names": ["-h", "--help"]},
+    epilog="Try `tinyol replay --fine-tune 800 --learn --out report`: it needs no board and no"
+    " recording of your own.",
+)
+@click.version_option(package_name="tinyol", message="%(prog)s %(version)s")
+def cli() -> None:
+    """Microcontrollers that go on learning after they have been deployed, and their twin, bit
+    for bit, on your desk.
+    """
+
+
+def main(args: Sequence[str] | None = None) -> int:
+    """Runs the command line and returns the exit status; never a traceback for a user's mistake."""
+    words = list(sys.argv[1:] if args is None else args)
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="replace")  # a terminal that cannot show every name
+    try:
+        status = cli.main(words, prog_name="tinyol", standalone_mode=False, obj=words)
+        if sys.stdout is not None:  # closed by who started this
+            sys.stdout.flush()
+    except click.ClickException as error:
+        error.show()
+        return error.exit_code
+    except TinyOLError as error:
+        return _fail(str(error))
+    except (_InterruptedError, click.Abort, KeyboardInterrupt):
+        click.echo("interrupted", err=True)
+        return INTERRUPTED
+    except BrokenPipeError:
+        # What is still buffered must not raise once more when Python closes the stream. (A write
+        # that fails earlier ends in click or rich, which do the same.)
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 1
+    except OSError as error:
+        where = f"{error.filename}: " if error.filename else ""
+        return _fail(f"{where}{error.strerror or error}")
+    return status if isinstance(status, int) else 0
+
+
+def _fail(message: str) -> int:
+    click.echo(f"error: {message}", err=True)
+    return 1

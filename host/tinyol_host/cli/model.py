@@ -1,0 +1,252 @@
+"""`tinyol model`: shows a bundle, and makes one of a foreign .tflite."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import click
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+from tinyol_sim.bundle import Bundle, default_bundle
+from tinyol_sim.errors import BundleError, ModelError
+from tinyol_sim.flat_text import flattened
+from tinyol_sim.model_image import AXES, CENTRINGS, ERROR_SOURCES, FEATURES, Pipeline
+from tinyol_sim.replay_summary import short_float
+from tinyol_sim.tflite_model import TfliteModel, read_tflite
+from tinyol_sim.tflite_taps import Taps
+from tinyol_sim.twin import Twin
+
+_FILE = click.Path(dir_okay=False, path_type=Path)
+
+
+def _numbers(
+    context: click.Context, parameter: click.Parameter, value: str
+) -> tuple[float, float, float]:
+    """Three numbers with commas between; one stands for all three."""
+    try:
+        found = [float(text) for text in value.split(",")]
+    except ValueError:
+        raise click.BadParameter(f"{value!r} is not three numbers with commas between") from None
+    if len(found) not in (1, 3):
+        raise click.BadParameter(f"{value!r} has {len(found)} numbers, not three")
+    return found[0], found[-2 % len(found)], found[-1]
+
+
+def _tap_indices(
+    context: click.Context, parameter: click.Parameter, value: str | None
+) -> Taps | None:
+    if value is None:
+        return None
+    try:
+        embedding, hidden, reconstruction = (int(text) for text in value.split(","))
+    except ValueError:
+        raise click.BadParameter(f"{value!r} is not three indices with commas between") from None
+    return Taps(embedding, hidden, reconstruction)
+
+
+@click.group()
+def model() -> None:
+    """Show a bundle; make one of another's .tflite."""
+
+
+@model.command()
+@click.argument("bundle", required=False, type=_FILE)
+@click.option("--json", "as_json", is_flag=True, help="Print JSON instead of a table.")
+def show(bundle: Path | None, as_json: bool) -> None:
+    """Show what is in BUNDLE: window settings, net, start values, provenance.
+
+    Without BUNDLE, the one that ships for 119 Hz.
+    """
+    loaded = default_bundle() if bundle is None else Bundle.load(bundle)
+    facts = _facts(loaded)
+    if as_json:
+        click.echo(json.dumps(facts, indent=2, ensure_ascii=False))
+    else:
+        _print(facts)
+
+
+@model.command(name="import")
+@click.argument("tflite", metavar="MODEL.tflite", type=_FILE)
+@click.option("-o", "--output", required=True, type=_FILE, help="Bundle to write.")
+@click.option(
+    "--rate-hz",
+    metavar="HZ",
+    required=True,
+    type=click.FloatRange(min=0, min_open=True),
+    help="Samples a second that the model was trained with.",
+)
+@click.option(
+    "--window",
+    "window_len",
+    required=True,
+    type=click.IntRange(2, 65535),
+    help="Samples in a window; times the channels it is the length of the net's input.",
+)
+@click.option(
+    "--hop",
+    type=click.IntRange(1, 65535),
+    help="Samples from one window to the next.  [default: a window]",
+)
+@click.option(
+    "--axes",
+    default="projection",
+    show_default=True,
+    type=click.Choice(AXES),
+    help="One channel, along --projection, or all three, interleaved.",
+)
+@click.option(
+    "--projection",
+    metavar="X,Y,Z",
+    default="0,0,1",
+    show_default=True,
+    callback=_numbers,
+    help="Direction of the one channel.",
+)
+@click.option(
+    "--centring",
+    default="window",
+    show_default=True,
+    type=click.Choice(CENTRINGS),
+    help="Remove each window's own mean, or --centre.",
+)
+@click.option(
+    "--centre",
+    metavar="C,C,C",
+    default="0",
+    show_default=True,
+    callback=_numbers,
+    help="g, of each channel, one number for all; for --centring training.",
+)
+@click.option(
+    "--scale",
+    metavar="S,S,S",
+    default="1",
+    show_default=True,
+    callback=_numbers,
+    help="1/g, of each channel, one number for all: the net's input is"
+    " (channel - centre) * scale + offset.",
+)
+@click.option("--offset", default=0.0, show_default=True, help="See --scale.")
+@click.option(
+    "--features",
+    metavar="NAME,...",
+    default=",".join(FEATURES),
+    show_default=True,
+    help="What the classifier sees of a window.",
+)
+@click.option(
+    "--error-source",
+    default="frozen",
+    show_default=True,
+    type=click.Choice(ERROR_SOURCES),
+    help="Whose error the classifier sees: the frozen net's, or the fine-tuned layer's.",
+)
+@click.option(
+    "--threshold",
+    type=click.FloatRange(min=0),
+    help="Error above which a window is an anomaly.  [default: none]",
+)
+@click.option(
+    "--max-classes",
+    default=16,
+    show_default=True,
+    type=click.IntRange(1, 64),
+    help="Classes that the device has room for.",
+)
+@click.option(
+    "--taps",
+    metavar="E,H,R",
+    callback=_tap_indices,
+    help="Tensor indices of embedding, last hidden layer and reconstruction, where the net's shape"
+    " does not tell them.",
+)
+def import_model(
+    tflite: Path,
+    output: Path,
+    rate_hz: float,
+    window_len: int,
+    hop: int | None,
+    features: str,
+    taps: Taps | None,
+    threshold: float | None,
+    **normalisation: Any,
+) -> None:
+    """Make a bundle of MODEL.tflite, an autoencoder that was not trained with `tinyol train`.
+
+    Window settings and normalisation must be those that it was trained with.
+    """
+    names = tuple(name.strip() for name in features.split(","))
+    pipe = Pipeline(rate_hz, window_len, hop or window_len, features=names, **normalisation)
+    try:
+        bundle = Bundle.create(
+            tflite.read_bytes(),
+            pipe,
+            settings={} if threshold is None else {"anomaly.threshold": threshold},
+            provenance={"imported_from": tflite.name},
+            taps=taps,
+        )
+        Twin(bundle)  # a device must take it, too
+    except OSError as error:
+        raise ModelError(f"{tflite}: cannot be read: {error.strerror}") from None
+    except (ModelError, BundleError) as error:
+        raise type(error)(f"{tflite}: {str(error).removeprefix('model: ')}") from None
+    bundle.save(output)
+    click.echo(f"{output}: model {bundle.model_id}")
+
+
+def _facts(bundle: Bundle) -> dict[str, Any]:
+    twin = Twin(bundle)
+    return {
+        "model_id": bundle.model_id,
+        "pipeline": asdict(bundle.pipeline),
+        "n_features": twin.n_features,
+        "fine_tuned_layer": {"inputs": twin.n_hidden, "outputs": twin.n_outputs},
+        "net": _net(read_tflite(bundle.tflite)),
+        "taps": asdict(bundle.taps),
+        "settings": {name: float(short_float(value)) for name, value in twin.settings().items()},
+        "bytes": {"tflite": len(bundle.tflite), "model_image": len(bundle.model_image)},
+        "provenance": bundle.provenance,
+    }
+
+
+def _net(net: TfliteModel) -> list[dict[str, Any]]:
+    return [
+        {
+            "operator": operator.kind,
+            "inputs": net.tensors[operator.inputs[0]].length,
+            "outputs": net.tensors[operator.outputs[0]].length,
+            "type": net.tensors[operator.outputs[0]].type,
+            "activation": operator.activation,
+        }
+        for operator in net.operators
+    ]
+
+
+def _print(facts: dict[str, Any]) -> None:
+    table = Table(box=None, pad_edge=False, show_header=False)
+    table.add_column(style="dim", no_wrap=True)
+    table.add_column(overflow="fold")
+    net = {str(i): _layer_text(layer) for i, layer in enumerate(facts["net"])}
+    provenance = _shortened(facts["provenance"])
+    for name, value in flattened({**facts, "net": net, "provenance": provenance}):
+        table.add_row(escape(name), escape(value))
+    Console(highlight=False).print(table)
+
+
+def _layer_text(layer: dict[str, Any]) -> str:
+    fused = "" if layer["activation"] == "NONE" else f", {layer['activation']}"
+    return f"{layer['operator']} {layer['inputs']} to {layer['outputs']}{fused}"
+
+
+def _shortened(value: Any) -> Any:
+    """Long lists of provenance counted, not listed."""
+    if isinstance(value, dict):
+        return {name: _shortened(inner) for name, inner in value.items()}
+    if isinstance(value, list) and any(isinstance(item, (dict, list)) for item in value):
+        return f"{len(value)} entries; --json lists them"
+    return value

@@ -1,0 +1,333 @@
+from __future__ import annotations
+
+import json
+from dataclasses import fields
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from small_replay import HOP, RATE_HZ, WINDOW_LEN, recording, small_bundle
+
+from tinyol_sim import scores
+from tinyol_sim.error_groups import AFTER, ALL, BEFORE, END, error_groups
+from tinyol_sim.errors import DeviceError, RecordingError, StateImageError, TinyOLError
+from tinyol_sim.fine_tune_start import find_fine_tune_start
+from tinyol_sim.recordings import concatenate
+from tinyol_sim.replay import Plan, ReplayResult, replay
+from tinyol_sim.replay_notes import replay_notes
+from tinyol_sim.replay_summary import error_rows, headline, summarise
+from tinyol_sim.state_image import StateImage
+from tinyol_sim.twin import Twin, Windows
+
+BUNDLE = small_bundle()
+LABELS = [None, "quiet", "normal", "loud"]
+stretches = st.lists(
+    st.tuples(st.sampled_from(LABELS), st.integers(1, 60)), min_size=1, max_size=8
+).filter(lambda parts: sum(n for _, n in parts) >= WINDOW_LEN)
+
+
+def assert_same(a: ReplayResult, b: ReplayResult) -> None:
+    assert a.state == b.state
+    assert a.class_names == b.class_names
+    assert a.counters == b.counters
+    assert np.array_equal(a.truth, b.truth)
+    for field in fields(Windows):
+        assert np.array_equal(getattr(a.windows, field.name), getattr(b.windows, field.name))
+
+
+@settings(max_examples=40, deadline=None)
+@given(parts=stretches, chunk_s=st.floats(0.02, 3), learn=st.booleans(), data=st.data())
+def test_the_size_of_the_pieces_changes_no_bit(parts, chunk_s, learn, data):
+    n = sum(length for _, length in parts)
+    gap = data.draw(st.lists(st.integers(1, n - 1), max_size=1))
+    whole = recording(parts, gaps=gap)
+    start_s = data.draw(st.integers(0, n - 1)) / RATE_HZ
+    plan = {"learn": learn, "fine_tune": 3, "fine_tune_from": str(start_s)}
+    try:
+        expected = replay(BUNDLE, [whole], Plan(**plan, chunk_s=1e6))
+    except RecordingError:
+        return  # the gap left no whole window
+    assert_same(replay(BUNDLE, [whole], Plan(**plan, chunk_s=chunk_s)), expected)
+
+
+def test_it_is_what_a_person_would_do_sample_by_sample():
+    first = recording([("normal", 40), (None, 30), ("loud", 40)], gaps=[55])
+    second = recording([("loud", 30), ("quiet", 40)], seed=1)
+    result = replay(BUNDLE, [first, second], Plan(learn=True, fine_tune=4, fine_tune_from="0.9"))
+
+    twin, parts = Twin(BUNDLE), []
+    for part in (first, second):
+        if part is second:
+            twin.gap()
+        for i in range(part.n_samples):
+            label = part.label_names[part.labels[i]] if part.labels[i] >= 0 else None
+            if label is not None and label not in twin.classes:
+                twin.add_class(label)
+            if part is first and i == 45:
+                twin.fine_tune(4)
+            gap = [0] if i in part.gaps else None
+            index = -1 if label is None else twin.class_index(label)
+            parts.append(twin.feed(part.samples[i : i + 1], [index], gap))
+    assert result.class_names == ("normal", "loud", "quiet") == tuple(twin.classes)
+    assert result.state == twin.state
+    assert np.array_equal(result.windows.predicted, Windows.join(parts).predicted)
+    assert np.array_equal(result.truth, result.windows.label)
+
+
+@settings(max_examples=40, deadline=None)
+@given(parts=stretches)
+def test_a_window_has_a_label_only_if_all_its_samples_have_it(parts):
+    whole = recording(parts)
+    result = replay(BUNDLE, [whole], Plan(learn=True))
+    assert np.array_equal(result.truth, result.windows.label)
+    run = np.cumsum(np.diff(whole.labels, prepend=whole.labels[0]) != 0)
+    for last, truth in zip(result.sample_index, result.truth, strict=True):
+        inside = slice(last - WINDOW_LEN + 1, last + 1)
+        one_run = len(set(run[inside])) == 1 and whole.labels[last] >= 0
+        assert (truth >= 0) == one_run
+        if one_run:
+            assert result.class_names[truth] == whole.label_names[whole.labels[last]]
+
+
+def test_a_border_between_recordings_is_a_gap():
+    a, b = recording([("normal", 33)]), recording([("normal", 33)], seed=1)
+    result = replay(BUNDLE, [a, b])
+    in_each = 1 + (33 - WINDOW_LEN) // HOP
+    assert len(result.windows) == 2 * in_each
+    assert result.counters["gaps"] == 1
+    assert result.sample_index[in_each] == 33 + WINDOW_LEN - 1
+    assert result.time_s[in_each] == pytest.approx((33 + WINDOW_LEN - 1) / RATE_HZ)
+
+
+def test_without_learn_labels_only_score():
+    taught = replay(BUNDLE, [recording([("normal", 300), ("loud", 300)])], Plan(learn=True))
+    before = Twin(BUNDLE)
+    before.state = taught.state
+    test = recording([("normal", 100), ("loud", 100)], seed=5)
+    result = replay(BUNDLE, [test], Plan(state=taught.state))
+    after = Twin(BUNDLE)
+    after.state = result.state
+    assert np.array_equal(before.weights()["softmax"], after.weights()["softmax"])
+    assert not result.windows.learned.any()
+    assert result.counters["classifier_steps"] == 0
+    # A device that goes on from this state learns again when a person labels something.
+    assert after.get("classifier.learn") == 1.0
+    table = scores.confusion(result.truth, result.windows.predicted, 2)
+    assert np.array_equal(table, result.metrics.confusion - taught.metrics.confusion)
+    assert replay_notes(result) == []
+
+
+def test_a_label_that_a_loaded_state_does_not_know_is_counted_as_wrong():
+    taught = replay(BUNDLE, [recording([("normal", 200), ("loud", 200)])], Plan(learn=True))
+    test = recording([("normal", 100), ("quiet", 100)], seed=5)
+    result = replay(BUNDLE, [test], Plan(state=taught.state))
+    assert result.metrics.classes == ("normal", "loud")
+    assert result.class_names == ("normal", "loud", "quiet")
+    quiet = summarise(result)["classifier"]["classes"][2]
+    assert quiet["windows"] > 0
+    assert quiet["f1"] == 0
+    assert "no class quiet" in replay_notes(result)[0]
+
+
+def test_labels_are_shown_but_predict_nothing_without_learn_and_state():
+    result = replay(BUNDLE, [recording([("normal", 100)])])
+    assert (result.windows.predicted == -1).all()
+    assert (result.truth == 0).all()
+    assert summarise(result)["classifier"] is None
+    assert "--learn" in replay_notes(result)[0]
+
+
+def test_going_on_from_a_state_is_as_if_it_had_never_stopped():
+    a, b = recording([("normal", 200), ("loud", 200)]), recording([("quiet", 200)], seed=1)
+    plan = {"learn": True, "fine_tune": 5, "fine_tune_from": "start"}
+    half = replay(BUNDLE, [a], Plan(**plan))
+    resumed = replay(BUNDLE, [b], Plan(learn=True, state=half.state))
+    whole = replay(BUNDLE, [a, b], Plan(**plan))
+    left, right = (StateImage.from_bytes(r.state) for r in (resumed, whole))
+    assert left.fields.pop("counters.gaps") + 1 == right.fields.pop("counters.gaps")  # the border
+    assert left.first_difference(right) is None
+    assert resumed.counters["samples"] == b.n_samples
+    assert resumed.sample_index[0] == WINDOW_LEN - 1
+    assert resumed.tuned.all()
+
+
+def test_progress_rises_to_the_end():
+    calls: list[tuple[int, int]] = []
+    replay(
+        BUNDLE,
+        [recording([("normal", 120)])],
+        Plan(chunk_s=1.0),
+        lambda done, total: calls.append((done, total)),
+    )
+    assert [done for done, _ in calls] == [50, 100, 120]
+    assert {total for _, total in calls} == {120}
+
+
+# --- fine-tuning --------------------------------------------------------------------------
+
+SCENE = recording(
+    [("normal", 600), (None, 200), ("normal", 100), (None, 700), ("loud", 100)], gaps=[300, 900]
+)
+
+
+@pytest.mark.parametrize(
+    ("where", "sample"),
+    [
+        ("auto", 900),  # 200 samples are 4 s: too short
+        ("start", 0),
+        ("gap", 300),
+        ("10", 500),
+        ("10.001s", 501),
+        ("loud", 1600),
+        ("label:loud", 1600),
+        ("recording:2", 1000),
+    ],
+)
+def test_where_fine_tuning_begins(where, sample):
+    assert find_fine_tune_start(where, SCENE, [1000, 700]).sample == sample
+
+
+def test_fine_tuning_begins_at_the_first_of_several_unlabelled_stretches():
+    parts = [("normal", 50), (None, 600), ("loud", 50), (None, 900)]
+    assert find_fine_tune_start("auto", recording(parts)).sample == 50
+
+
+def test_fine_tuning_begins_at_the_start_where_all_is_labelled():
+    assert find_fine_tune_start("auto", recording([("normal", 2000)])).sample == 0
+
+
+@pytest.mark.parametrize(
+    ("where", "says"),
+    [
+        ("quiet", "normal, loud"),
+        ("recording:3", "1 to 2"),
+        ("34", "34 s of recordings"),
+        ("-1", "34 s of recordings"),
+        ("nan", "auto, start, gap"),
+    ],
+)
+def test_a_place_that_is_not_there_is_refused(where, says):
+    with pytest.raises(RecordingError, match=says):
+        find_fine_tune_start(where, SCENE, [1000, 700])
+
+
+def test_no_gap_to_begin_at():
+    with pytest.raises(RecordingError, match="there is none"):
+        find_fine_tune_start("gap", recording([("normal", 100)]))
+
+
+def test_fine_tuning_takes_n_windows_from_its_place_on():
+    plan = Plan(fine_tune=7, fine_tune_from="gap")
+    result = replay(BUNDLE, [SCENE], plan)
+    taken = np.flatnonzero(result.windows.fine_tuned)
+    assert len(taken) == 7 == result.counters["reconstruction_steps"]
+    assert result.sample_index[taken[0]] == 300 + WINDOW_LEN - 1
+    assert np.all(np.diff(taken) == 1)
+    assert np.array_equal(np.flatnonzero(~result.tuned), np.arange(taken[0] + 1))
+
+
+def test_notes_say_what_went_on():
+    long = replay(BUNDLE, [SCENE], Plan(fine_tune=10_000))
+    left = 10_000 - int(long.windows.fine_tuned.sum())
+    assert long.counters["fine_tune_left"] == left
+    assert any(f"{left} windows short of the 10000" in note for note in replay_notes(long))
+    everything = replay(BUNDLE, [SCENE], Plan(fine_tune=10_000, fine_tune_from="start"))
+    assert any("normal and loud" in note for note in replay_notes(everything))
+    diverging = {"reconstruction.learning_rate": 50.0, "reconstruction.weight_limit": 1.0}
+    wild = replay(BUNDLE, [SCENE], Plan(fine_tune=50, settings=diverging))
+    assert any("learning_rate is too high" in note for note in replay_notes(wild))
+    silent = replay(BUNDLE, [SCENE.with_label(None)], Plan(learn=True))
+    assert any("no window has a label" in note for note in replay_notes(silent))
+
+
+def test_errors_are_compared_in_groups_of_like_windows():
+    result = replay(BUNDLE, [SCENE], Plan(fine_tune=20, learn=True))
+    groups = {(group.phase, group.label): group for group in error_groups(result)}
+    assert list(groups) == [
+        (BEFORE, "normal"),
+        (BEFORE, None),
+        (END, None),
+        (AFTER, "loud"),
+        (AFTER, None),
+    ]
+    assert groups[BEFORE, "normal"].tuned is None
+    assert len(groups[END, None].frozen) == 5
+    last = np.flatnonzero(result.windows.fine_tuned)[-5:]
+    assert np.array_equal(groups[END, None].tuned, result.windows.tuned_error[last])
+    loud = result.truth == result.class_names.index("loud")
+    assert np.array_equal(groups[AFTER, "loud"].frozen, result.windows.error[loud])
+    counted = sum(len(g.frozen) for key, g in groups.items() if key != (END, None)) + 20
+    assert counted == len(result.windows)
+    plain = error_groups(replay(BUNDLE, [SCENE]))
+    assert {(group.phase, group.tuned is None) for group in plain} == {(ALL, True)}
+
+
+# --- settings and refusals ----------------------------------------------------------------
+
+
+def test_settings_of_the_plan_hold_and_are_kept_in_the_state():
+    result = replay(
+        BUNDLE, [recording([("normal", 60)])], Plan(settings={"statistics.horizon": 100.0})
+    )
+    assert result.settings["statistics.horizon"] == 100.0
+    assert StateImage.from_bytes(result.state).fields["settings.statistics.horizon"] == 100.0
+
+
+@pytest.mark.parametrize(
+    ("plan", "says"),
+    [
+        ({"settings": {"classifier.learn": 1.0}}, "learn"),
+        ({"settings": {"classifier.speed": 1.0}}, "classifier.speed"),
+        ({"settings": {"classifier.learning_rate": -1.0}}, "0 to 100"),
+        ({"chunk_s": 0.0}, "chunk_s"),
+        ({"state": b"TOLS"}, "truncated"),
+    ],
+)
+def test_a_bad_plan_is_refused(plan, says):
+    with pytest.raises(TinyOLError, match=says):
+        replay(BUNDLE, [recording([("normal", 60)])], Plan(**plan))
+
+
+def test_a_state_of_another_model_is_refused():
+    state = replay(small_bundle(seed=1), [recording([("normal", 60)])]).state
+    with pytest.raises(StateImageError, match="another model"):
+        replay(BUNDLE, [recording([("normal", 60)])], Plan(state=state))
+
+
+def test_another_rate_is_refused_with_both_rates():
+    with pytest.raises(RecordingError, match=r"slow has 25 Hz.*for 50 Hz"):
+        replay(BUNDLE, [recording([("normal", 60)], rate_hz=25.0, name="slow")])
+
+
+def test_recordings_without_a_whole_window_are_refused():
+    short = recording([("normal", WINDOW_LEN)], gaps=[5])
+    with pytest.raises(RecordingError, match=f"{WINDOW_LEN} samples"):
+        replay(BUNDLE, [short])
+
+
+def test_one_label_too_many_is_refused_by_name():
+    names = [(f"state {i}", 20) for i in range(5)]
+    with pytest.raises(DeviceError, match=r"'state 4'.*4 classes"):
+        replay(BUNDLE, [recording(names)], Plan(learn=True))
+
+
+# --- in numbers --------------------------------------------------------------------------
+
+
+def test_the_summary_is_json_and_its_rows_are_text():
+    result = replay(BUNDLE, [SCENE], Plan(fine_tune=20, learn=True))
+    summary = summarise(result)
+    assert json.loads(json.dumps(summary, allow_nan=False)) == summary
+    assert summary["fine_tuning"] == {
+        "asked": 20,
+        "steps": 20,
+        "from_s": 18.0,
+        "from": "the first unlabelled stretch",
+    }
+    assert summary["threshold"] == 5.0
+    assert summary["settings"]["reconstruction.learning_rate"] == 0.001
+    assert dict(headline(summary))["recorded"] == "small: 34.0 s at 50 Hz, 2 gaps"
+    assert all(isinstance(cell, str) for row in error_rows(summary) for cell in row)
+    joined = replay(BUNDLE, [concatenate([SCENE] * 2)])
+    assert summarise(joined)["classifier"] is None

@@ -1,0 +1,139 @@
+from __future__ import annotations
+
+import base64
+import csv
+import re
+import struct
+from html import unescape
+from pathlib import Path
+
+import numpy as np
+import pytest
+from small_replay import recording, small_bundle
+
+from tinyol_sim.errors import TinyOLError
+from tinyol_sim.replay import Plan, ReplayResult, replay
+from tinyol_sim.report import write_report
+from tinyol_sim.windows_csv import COLUMNS
+
+# Names that are markup, a formula, hidden from legends, and not in the font.
+NAMES = ("<script>x", "$x^{2$", "_idle&", "停止")
+RECORDING_NAME = '"><img src=x>'
+COMMAND = "tinyol replay 'a<b>&c'"
+
+
+def odd_recording(rounds: int = 2):
+    parts = [(name, 80) for _ in range(rounds) for name in NAMES]
+    plain = recording([*parts, (None, 600)], gaps=[30, 700], name=RECORDING_NAME)
+    return plain
+
+
+@pytest.fixture(scope="module")
+def result() -> ReplayResult:
+    return replay(small_bundle(), [odd_recording()], Plan(learn=True, fine_tune=40))
+
+
+@pytest.fixture(scope="module")
+def folder(result: ReplayResult, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = write_report(result, tmp_path_factory.mktemp("out") / "made", command=COMMAND)
+    assert path.name == "report.html"
+    return path.parent
+
+
+@pytest.fixture(scope="module")
+def page(folder: Path) -> str:
+    return (folder / "report.html").read_text(encoding="utf-8")
+
+
+def test_the_page_stands_alone(page):
+    addresses = re.findall(r'(?:src|srcset|href|action|data|poster)\s*=\s*"([^"]*)"', page)
+    assert len(addresses) == 8  # four plots, light and dark
+    for address in addresses:
+        kind, _, content = address.partition(",")
+        assert kind == "data:image/png;base64"
+        assert base64.b64decode(content, validate=True).startswith(b"\x89PNG")
+    text = re.sub(r"base64,[^\"]*", "", page)
+    for outside in ("http:", "https:", "//", "@import", "url(", "<script", "<link", "<iframe"):
+        assert outside not in text
+    assert not re.search(r"\son\w+=", text)
+
+
+def test_dark_and_light_are_both_there(page):
+    assert page.count("prefers-color-scheme: dark") == 1 + 4
+    dark, light = re.search(r'srcset="([^"]*)">\n<img src="([^"]*)"', page).groups()
+    assert dark != light
+
+
+def test_every_name_is_escaped(page):
+    tags = set(re.findall(r"<\s*/?\s*([a-zA-Z0-9]+)", re.sub(r"base64,[^\"]*", "", page)))
+    known = "html head meta title style body main h1 h2 p table thead tbody tr th td div figure"
+    known += " picture source img figcaption details summary pre"
+    assert tags <= set(known.split())
+    shown = unescape(page)
+    for text in (*NAMES, RECORDING_NAME, COMMAND, "<b>tests</b>"):
+        assert text in shown
+
+
+def test_figures_of_the_summary_are_on_the_page(page, result):
+    assert result.bundle.model_id in page
+    assert f"{len(result.windows):,} of 12 samples" in page
+    assert "end of fine-tuning" in page
+    assert "reconstruction.learning_rate" in page
+    assert "states[1].auc" in page
+
+
+@pytest.mark.parametrize("name", ["timeline", "error", "f1", "confusion"])
+def test_plots_are_files_too_and_sharp(folder, page, name):
+    png = (folder / f"{name}.png").read_bytes()
+    assert base64.b64encode(png).decode() in page
+    width, height = struct.unpack(">II", png[16:24])
+    assert f'width="{width // 2}" height="{height // 2}"' in page
+    if name != "confusion":
+        assert width == 1800
+
+
+def test_windows_csv_holds_every_window_exactly(folder, result):
+    with open(folder / "windows.csv", encoding="utf-8", newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert tuple(rows[0]) == COLUMNS
+    assert len(rows) == len(result.windows)
+    for name in ("error", "tuned_error", "log_variance", "confidence"):
+        column = np.array([row[name] for row in rows], dtype=np.float32)
+        assert np.array_equal(column, getattr(result.windows, name))
+    names = (*result.class_names, "")
+    assert [row["label"] for row in rows] == [names[i] for i in result.truth]
+    assert [row["predicted"] for row in rows] == [names[i] for i in result.windows.predicted]
+    assert [int(row["sample_index"]) for row in rows] == result.sample_index.tolist()
+    assert np.allclose([float(row["time_s"]) for row in rows], result.time_s, atol=1e-6)
+    for name in ("anomaly", "learned", "fine_tuned"):
+        assert [bool(int(row[name])) for row in rows] == getattr(result.windows, name).tolist()
+
+
+def test_a_plot_without_data_is_said_in_words_and_an_old_one_removed(tmp_path):
+    (tmp_path / "f1.png").write_bytes(b"of an earlier replay")
+    plain = replay(small_bundle(), [recording([(None, 60)])])
+    page = write_report(plain, tmp_path).read_text(encoding="utf-8")
+    assert not (tmp_path / "f1.png").exists()
+    assert not (tmp_path / "confusion.png").exists()
+    assert "No labelled window was predicted" in page
+    assert (tmp_path / "timeline.png").exists()
+    assert "Made by" not in page
+
+
+@pytest.mark.parametrize(
+    ("parts", "plan"),
+    [
+        ([("normal", 12)], Plan(learn=True, fine_tune=1)),  # one window
+        ([("normal", 400)], Plan(learn=True)),  # one class
+    ],
+)
+def test_small_replays_have_a_report(tmp_path, parts, plan):
+    result = replay(small_bundle(), [recording(parts)], plan)
+    page = write_report(result, tmp_path).read_text(encoding="utf-8")
+    assert "There was one class only" in page
+
+
+def test_a_folder_that_cannot_be_written_is_an_error_that_names_it(tmp_path, result):
+    (tmp_path / "taken").write_text("")
+    with pytest.raises(TinyOLError, match="taken"):
+        write_report(result, tmp_path / "taken")

@@ -1,0 +1,53 @@
+"""What `make size` prints is there, and stays below what we promise a board."""
+
+from __future__ import annotations
+
+import runpy
+import shutil
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tinyol_sim._core import lib
+from tinyol_sim.bundle import default_bundle
+from tinyol_sim.twin import Twin
+
+REPO = Path(__file__).resolve().parent.parent
+SIZE = runpy.run_path(str(REPO / "firmware" / "size.py"))
+PAPER = {"classes": 8, "features": 5, "hidden": 32, "inputs": 40, "ring": 64}
+
+pytestmark = pytest.mark.skipif(
+    not any(shutil.which(name) for name in (SIZE["CROSS"], "c++", "g++", "clang++")),
+    reason="no C++ compiler on the path",
+)
+
+
+@pytest.fixture(scope="module")
+def measured() -> dict[str, Any]:
+    return SIZE["measure"](PAPER)
+
+
+def test_ram_of_the_learner_is_bounded(measured: dict[str, Any]) -> None:
+    ram = measured["ram"]
+    assert set(ram) == set(SIZE["PARTS"])
+    # 40 * 33 weights and biases of 4 bytes, 8 * 5 of the classifier: the rest is overhead.
+    assert 5280 + 160 < ram["learner"] < 9 * 1024
+    assert ram["learner"] < ram["device"] < 10 * 1024
+
+
+def test_code_is_bounded(measured: dict[str, Any]) -> None:
+    if "code" not in measured:
+        pytest.skip(f"{SIZE['CROSS']} is not installed")
+    assert 0 < sum(measured["code"]["-Os"].values()) < 24 * 1024
+
+
+def test_image_size_is_the_devices_own() -> None:
+    twin = Twin(default_bundle(119.0))
+    capacities = {
+        "classes": 16,
+        "features": twin.n_features,
+        "hidden": twin.n_hidden,
+        "inputs": twin.n_outputs,
+    }
+    assert SIZE["image_bytes"](capacities) == lib.tinyol_twin_max_image_bytes(twin._handle)

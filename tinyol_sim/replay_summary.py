@@ -1,0 +1,220 @@
+"""A replay in numbers, and the rows of text that the terminal and the report share."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from tinyol_sim import scores
+from tinyol_sim.error_groups import END, error_groups, threshold_of
+from tinyol_sim.replay import ReplayResult
+from tinyol_sim.replay_notes import replay_notes
+
+ERROR_COLUMNS = (
+    "mean error",
+    "windows",
+    "frozen net",
+    "fine-tuned",
+    "change",
+    "> threshold",
+)
+CLASS_COLUMNS = ("class", "labelled windows", "F1")
+_MANY = 4  # more recordings than this are counted, not named
+
+
+def summarise(result: ReplayResult) -> dict[str, Any]:
+    """A dictionary of JSON's types; shares are 0 to 1, errors squared units of the net's input."""
+    stream, pipeline = result.stream, result.bundle.pipeline
+    return {
+        "model": {
+            "id": result.bundle.model_id,
+            "rate_hz": pipeline.rate_hz,
+            "window_len": pipeline.window_len,
+            "hop": pipeline.hop,
+        },
+        "recordings": [
+            {"name": name, "samples": length, "seconds": length / stream.rate_hz}
+            for name, length in zip(result.names, result.lengths, strict=True)
+        ],
+        "rate_hz": stream.rate_hz,
+        "seconds": stream.duration_s,
+        "gaps": len(stream.gaps),
+        "windows": len(result.windows),
+        "anomalies": int(result.windows.anomaly.sum()),
+        "fine_tuning": _fine_tuning(result),
+        "threshold": threshold_of(result),
+        "errors": _errors(result),
+        "classifier": _classifier(result),
+        "counters": result.counters,
+        "settings": {name: float(short_float(v)) for name, v in result.settings.items()},
+        "state": {
+            "bytes": len(result.state),
+            "sha256": hashlib.sha256(result.state).hexdigest(),
+        },
+        "speed": {
+            "windows_per_s": result.windows_per_s,
+            "times_real_time": result.times_real_time,
+        },
+        "notes": replay_notes(result),
+    }
+
+
+def _fine_tuning(result: ReplayResult) -> dict[str, Any] | None:
+    start = result.fine_tune_start
+    if start is None:
+        return None
+    return {
+        "asked": result.plan.fine_tune,
+        "steps": result.counters["reconstruction_steps"],
+        "from_s": start.sample / result.stream.rate_hz,
+        "from": start.why,
+    }
+
+
+def _errors(result: ReplayResult) -> list[dict[str, Any]]:
+    threshold = threshold_of(result)
+    rows = []
+    for group in error_groups(result):
+        row: dict[str, Any] = {
+            "group": group.name,
+            "phase": group.phase,
+            "label": group.label,
+            "windows": len(group.frozen),
+        }
+        for kind, errors in (("frozen", group.frozen), ("tuned", group.tuned)):
+            mean = None if errors is None else float(np.mean(errors, dtype=np.float64))
+            row[f"mean_{kind}"] = mean
+            above = None if errors is None or threshold is None else np.mean(errors > threshold)
+            row[f"above_threshold_{kind}"] = None if above is None else float(above)
+        rows.append(row)
+    return rows
+
+
+def _classifier(result: ReplayResult) -> dict[str, Any] | None:
+    """None if no labelled window was predicted."""
+    names = result.class_names
+    truth, predicted = result.truth, result.windows.predicted
+    table = scores.confusion(truth, predicted, len(names))
+    if not table.sum():
+        return None
+    f1 = scores.f1(table)
+    involved = table.sum(axis=0) + table.sum(axis=1) > 0
+    final = scores.last_showing(truth)
+    last = None
+    if final.sum() < (truth >= 0).sum():
+        of_last = scores.confusion(truth[final], predicted[final], len(names))
+        last = {"windows": int(of_last.sum()), "macro_f1": float(scores.macro_f1(of_last))}
+    return {
+        "steps": result.counters["classifier_steps"],
+        "labelled": int(table.sum()),
+        "accuracy": scores.accuracy(table),
+        "macro_f1": float(scores.macro_f1(table)),
+        "last_showing": last,
+        "classes": [
+            {
+                "name": name,
+                "windows": int(table[i].sum()),
+                "f1": float(f1[i]) if involved[i] else None,
+            }
+            for i, name in enumerate(names)
+        ],
+        "confusion": table.tolist(),
+    }
+
+
+def short_float(value: float) -> str:
+    """The fewest digits that read back as the same float32: 0.05, not 0.05000000074505806."""
+    text = str(np.float32(value))
+    return text.removesuffix(".0")
+
+
+def headline(summary: Mapping[str, Any]) -> list[tuple[str, str]]:
+    """What a person asks first, as names and values."""
+    model, windows, speed = summary["model"], summary["windows"], summary["speed"]
+    rows = [
+        ("recorded", _recorded(summary)),
+        ("windows", f"{windows:,} of {model['window_len']} samples, one every {model['hop']}"),
+        ("fine-tuning", _fine_tuning_text(summary["fine_tuning"])),
+    ]
+    for row in summary["errors"]:
+        if row["phase"] == END:
+            before, after, change = _error_cells(row)
+            rows.append(("error", f"{before} → {after} ({change}) at the end of fine-tuning"))
+    classifier = summary["classifier"]
+    if classifier is None:
+        rows.append(("classifier", "nothing predicted"))
+    else:
+        taught = f"{classifier['steps']:,} steps" if classifier["steps"] else "not taught"
+        rows.append(("classifier", f"{len(classifier['classes'])} classes, {taught}"))
+        rows.append(("macro F1", _f1_text(classifier)))
+    if summary["threshold"] is not None:
+        share = _percent(summary["anomalies"] / windows)
+        rows.append(("above threshold", f"{summary['anomalies']:,} windows, {share}"))
+    rows.append(
+        (
+            "speed",
+            f"{_round(speed['windows_per_s'])} windows a second,"
+            f" {_round(speed['times_real_time'])} times real time",
+        )
+    )
+    return rows
+
+
+def error_rows(summary: Mapping[str, Any]) -> list[tuple[str, ...]]:
+    """Under ERROR_COLUMNS, a group of windows a row."""
+    rows: list[tuple[str, ...]] = []
+    for row in summary["errors"]:
+        shares = [row["above_threshold_frozen"], row["above_threshold_tuned"]]
+        above = " → ".join(_percent(share) for share in shares if share is not None)
+        rows.append((row["group"], f"{row['windows']:,}", *_error_cells(row), above or "–"))
+    return rows
+
+
+def class_rows(summary: Mapping[str, Any]) -> list[tuple[str, ...]]:
+    """Under CLASS_COLUMNS, a class a row; none where nothing was predicted."""
+    classifier = summary["classifier"]
+    return [
+        (c["name"], f"{c['windows']:,}", "–" if c["f1"] is None else f"{c['f1']:.3f}")
+        for c in (classifier["classes"] if classifier else ())
+    ]
+
+
+def _recorded(summary: Mapping[str, Any]) -> str:
+    names = [recording["name"] for recording in summary["recordings"]]
+    what = ", ".join(names) if len(names) <= _MANY else f"{len(names)} recordings"
+    gaps = f"{summary['gaps']} gap" + "s" * (summary["gaps"] != 1)
+    return f"{what}: {summary['seconds']:.1f} s at {summary['rate_hz']:g} Hz, {gaps}"
+
+
+def _fine_tuning_text(fine_tuning: Mapping[str, Any] | None) -> str:
+    if fine_tuning is None:
+        return "none"
+    start = f"{fine_tuning['from_s']:.1f} s ({fine_tuning['from']})"
+    return f"{fine_tuning['steps']:,} steps from {start}"
+
+
+def _f1_text(classifier: Mapping[str, Any]) -> str:
+    text = f"{classifier['macro_f1']:.3f}"
+    if last := classifier["last_showing"]:
+        text += f"; {last['macro_f1']:.3f} the last time that each class was shown"
+    return text
+
+
+def _error_cells(row: Mapping[str, Any]) -> tuple[str, str, str]:
+    frozen, tuned = row["mean_frozen"], row["mean_tuned"]
+    if tuned is None:
+        return f"{frozen:.3g}", "–", "–"
+    change = f"{100 * (tuned / frozen - 1):+.0f} %" if frozen > 0 else "–"
+    return f"{frozen:.3g}", f"{tuned:.3g}", change.replace("-", "−")
+
+
+def _percent(share: float) -> str:
+    return f"{100 * share:.{0 if share in (0, 1) else 1}f} %"
+
+
+def _round(value: float) -> str:
+    """Three digits: a measured speed has no more."""
+    return f"{float(f'{value:.3g}'):,.0f}"

@@ -1,0 +1,117 @@
+"""The report of a replay: a folder with one HTML file to read, plots, and the windows as CSV.
+
+report.html    everything, in one file that needs nothing else and runs no script
+timeline.png  error.png  f1.png  confusion.png    its plots, where there is something to draw
+windows.csv    one line a window; windows_csv.py says what is in it
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from matplotlib.figure import Figure
+
+from tinyol_sim.errors import TinyOLError
+from tinyol_sim.plot_style import DARK, LIGHT, Theme, plotting, to_png
+from tinyol_sim.plots import confusion_matrix, error_histogram, f1_by_step
+from tinyol_sim.replay import ReplayResult
+from tinyol_sim.replay_summary import summarise
+from tinyol_sim.report_html import Picture, render_html
+from tinyol_sim.timeline_plot import timeline
+from tinyol_sim.windows_csv import windows_csv
+
+
+@dataclass(frozen=True)
+class _Plot:
+    """name: of its file; caption: what it shows; draw: a figure, or why there is none."""
+
+    name: str
+    title: str
+    caption: str
+    draw: Callable[[ReplayResult, Theme], Figure | str]
+
+
+_PLOTS = (
+    _Plot(
+        "timeline",
+        "What happened",
+        "Labels as recorded, predictions made before the label was learned from, and the"
+        " reconstruction error. Dotted lines are gaps in the recordings.",
+        timeline,
+    ),
+    _Plot(
+        "error",
+        "Reconstruction error before and after fine-tuning",
+        "The same windows through the frozen net and through the fine-tuned layer, which is asked"
+        " before it learns from them. The end of fine-tuning is the last quarter of its steps.",
+        error_histogram,
+    ),
+    _Plot(
+        "f1",
+        "F1 by learning step",
+        "Each window is predicted before it is learned from. Dotted lines mark where a class was"
+        " shown first; the curve begins with the second class. A class that is shown for long"
+        " flatters F1: what counts is what happens where the label changes.",
+        f1_by_step,
+    ),
+    _Plot(
+        "confusion",
+        "Confusion matrix",
+        "Labelled windows by label and prediction; percentages are of the label.",
+        confusion_matrix,
+    ),
+)
+
+
+def write_report(
+    result: ReplayResult,
+    folder: str | Path,
+    *,
+    command: str = "",
+    summary: dict[str, Any] | None = None,
+) -> Path:
+    """Writes report.html, its plots and windows.csv into `folder`, which is made if missing.
+
+    Files of these names are replaced; a plot that an earlier replay left there and that has
+    nothing to show now is removed.
+
+    Args:
+        result: of `replay`.
+        folder: where to.
+        command: the command line that made it, shown in the report.
+        summary: of `summarise(result)`, where the caller has it already.
+
+    Returns: the path of report.html.
+    Raises: TinyOLError if the disk refuses.
+    """
+    folder = Path(folder)
+    path = folder / "report.html"
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        pictures = [_picture(plot, result) for plot in _PLOTS]
+        for picture in pictures:
+            file = folder / f"{picture.name}.png"
+            if picture.light:
+                file.write_bytes(picture.light)
+            else:
+                file.unlink(missing_ok=True)
+        (folder / "windows.csv").write_text(windows_csv(result), encoding="utf-8", newline="")
+        page = render_html(result, summary or summarise(result), pictures, command)
+        path.write_bytes(page.encode("utf-8", "replace"))
+    except OSError as error:
+        raise TinyOLError(f"{error.filename or folder}: {error.strerror or error}") from None
+    return path
+
+
+def _picture(plot: _Plot, result: ReplayResult) -> Picture:
+    images = []
+    with plotting():
+        for theme in (LIGHT, DARK):
+            figure = plot.draw(result, theme)
+            if isinstance(figure, str):
+                return Picture(plot.name, plot.title, figure)
+            images.append(to_png(figure))
+    return Picture(plot.name, plot.title, plot.caption, *images)

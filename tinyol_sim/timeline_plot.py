@@ -1,0 +1,196 @@
+"""The course of a replay: labels over predictions over reconstruction error, by time."""
+
+from __future__ import annotations
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.patches import Patch
+from numpy.typing import NDArray
+
+from tinyol_sim.error_groups import NO_LABEL, threshold_of
+from tinyol_sim.plot_style import (
+    WIDTH_IN,
+    Theme,
+    contrasting,
+    log_ticks,
+    new_figure,
+    style,
+    threshold_line,
+)
+from tinyol_sim.replay import ReplayResult
+
+MAX_COLUMNS = 1500  # more windows than this are shown by their shares and quantiles
+MAX_GAPS = 60  # more gaps than this would hide what they part
+MAX_DOTS = 100  # up to as many windows each gets a dot
+_BAND_ROWS = 30
+
+
+def timeline(result: ReplayResult, theme: Theme) -> Figure | str:
+    """Truth band, predicted band, error trace with threshold; seconds on the time axis."""
+    order = _classes_in_sight(result)
+    names = [_name(i, result) for i in order]
+    n_columns = max(1, int(WIDTH_IN / (0.6 + 0.1 * max(map(len, names)))))
+    figure = new_figure(theme, 4.4 + 0.2 * (-(-len(order) // n_columns)))
+    truth_axes, predicted_axes, error_axes = figure.subplots(
+        3, 1, sharex=True, height_ratios=(1, 1, 6)
+    )
+    duration_s = result.stream.duration_s
+    column = _columns(result)
+    _draw_band(truth_axes, "label", result.truth, column, result, theme)
+    _draw_band(predicted_axes, "predicted", result.windows.predicted, column, result, theme)
+    _name_stretches(truth_axes, result, theme)
+    _draw_errors(error_axes, column, result, theme)
+    if len(result.stream.gaps) <= MAX_GAPS:
+        for gap in result.stream.gaps:
+            at = gap / result.stream.rate_hz
+            error_axes.axvline(at, color=theme.quiet, linewidth=0.7, linestyle=":", zorder=1)
+    error_axes.set_xlim(0, duration_s)
+    error_axes.set_xlabel("time in the recordings, s")
+    figure.legend(
+        [Patch(color=theme.class_colour(i)) for i in order],
+        [f" {name}" for name in names],  # one that begins with "_" would be left out
+        loc="outside upper center",
+        ncols=min(len(order), n_columns),
+        frameon=False,
+        fontsize=9,
+        labelcolor=theme.ink,
+    )
+    return figure
+
+
+def _classes_in_sight(result: ReplayResult) -> list[int]:
+    """Classes that are shown or predicted somewhere, then -1 where a window has none."""
+    present = np.unique(np.concatenate([result.truth, result.windows.predicted])).tolist()
+    return [i for i in present if i >= 0] + [i for i in present if i < 0]
+
+
+def _name(index: int, result: ReplayResult) -> str:
+    return result.class_names[index] if index >= 0 else NO_LABEL
+
+
+def _columns(result: ReplayResult) -> NDArray[np.int64]:
+    """The picture's column of each window, (n,), rising; a column holds a window or more."""
+    n = len(result.windows)
+    n_columns = min(MAX_COLUMNS, n)
+    column = result.sample_index * n_columns // result.stream.n_samples
+    return column.astype(np.int64)
+
+
+def _draw_band(
+    axes: Axes,
+    title: str,
+    labels: NDArray[np.int16],
+    column: NDArray[np.int64],
+    result: ReplayResult,
+    theme: Theme,
+) -> None:
+    """Each column is filled from below with the shares of its windows' classes."""
+    n_classes = len(result.class_names)
+    n_columns = min(MAX_COLUMNS, len(labels))
+    count = np.zeros((n_columns, n_classes + 1))
+    np.add.at(count, (column, np.where(labels < 0, n_classes, labels)), 1)
+    # Behind a gap a window takes longer to fill: the next one stands in.
+    filled = np.flatnonzero(count.sum(axis=1))
+    nearest = np.searchsorted(filled, np.arange(n_columns)).clip(max=len(filled) - 1)
+    count = count[filled[nearest]]
+    upto = np.cumsum(count, axis=1) / count.sum(axis=1, keepdims=True)
+    height = (np.arange(_BAND_ROWS) + 0.5) / _BAND_ROWS
+    chosen = np.sum(height[:, None, None] > upto[None], axis=2)
+    colours = np.array([theme.class_colour(i) for i in [*range(n_classes), -1]])
+    axes.imshow(
+        colours[np.minimum(chosen, n_classes)],
+        extent=(0, result.stream.duration_s, 0, 1),
+        origin="lower",
+        aspect="auto",
+        interpolation="nearest",
+    )
+    style(axes, theme, grid=False)
+    axes.spines[:].set_visible(False)
+    axes.tick_params(left=False, labelleft=False, bottom=False, labelbottom=False)
+    axes.set_ylabel(title, rotation=0, ha="right", va="center", fontsize=9, labelpad=6)
+
+
+def _name_stretches(axes: Axes, result: ReplayResult, theme: Theme) -> None:
+    """Writes the class into each stretch of the truth band that is long enough for its name."""
+    starts = np.flatnonzero(np.diff(result.truth, prepend=-2))
+    stops = np.append(starts[1:], len(result.truth)) - 1
+    for start, stop in zip(starts, stops, strict=True):
+        name, index = _name(result.truth[start], result), int(result.truth[start])
+        begin_s, end_s = result.time_s[start], result.time_s[stop]
+        if (end_s - begin_s) / result.stream.duration_s * WIDTH_IN > 0.3 + 0.1 * len(name):
+            axes.text(
+                (begin_s + end_s) / 2,
+                0.5,
+                name,
+                ha="center",
+                va="center_baseline",
+                fontsize=8,
+                color=contrasting(theme.class_colour(index)),
+            )
+
+
+def _draw_errors(axes: Axes, column: NDArray[np.int64], result: ReplayResult, theme: Theme) -> None:
+    windows, threshold = result.windows, threshold_of(result)
+    style(axes, theme)
+    axes.set_yscale("log")
+    traces = [("frozen net", windows.error, theme.frozen, np.ones(len(windows), np.bool_))]
+    if result.tuned.any():
+        traces.append(("fine-tuned layer", windows.tuned_error, theme.tuned, result.tuned))
+    shown = []
+    for name, errors, colour, where in traces:
+        shown.append(errors[where])
+        _draw_trace(axes, name, result.time_s[where], errors[where], column[where], colour)
+    low, high = _limits(np.concatenate(shown), threshold)
+    if threshold is not None:
+        axes.axhline(threshold, label=f"threshold {threshold:.3g}", **threshold_line(theme))
+    _mark_fine_tuning(axes, result, theme)
+    axes.set_ylim(low, high)
+    log_ticks(axes.yaxis, low, high)
+    axes.set_ylabel("reconstruction error", fontsize=10)
+    axes.legend(
+        loc="upper center",
+        bbox_to_anchor=(0.5, -0.2),
+        ncols=4,
+        frameon=False,
+        fontsize=9,
+        labelcolor=theme.ink,
+    )
+
+
+def _limits(errors: NDArray[np.float32], threshold: float | None) -> tuple[float, float]:
+    positive = errors[errors > 0]
+    if not len(positive):
+        return 0.1, 10.0
+    low, high = (float(value) for value in np.quantile(positive, (0.002, 1.0)))
+    if threshold is not None and low / 100 < threshold < high * 100:
+        low, high = min(low, threshold), max(high, threshold)
+    return low / 1.3, high * 1.5
+
+
+def _draw_trace(
+    axes: Axes,
+    name: str,
+    time_s: NDArray[np.float64],
+    errors: NDArray[np.float32],
+    column: NDArray[np.int64],
+    colour: str,
+) -> None:
+    """One line; with many windows the median of each column, between its 5 and 95 % quantiles."""
+    if len(errors) <= 2 * MAX_COLUMNS:
+        dots = "o" if len(errors) <= MAX_DOTS else None
+        axes.plot(time_s, errors, marker=dots, ms=3, color=colour, linewidth=0.7, label=name)
+        return
+    starts = np.flatnonzero(np.diff(column, prepend=-1))
+    pieces = np.split(errors, starts[1:])
+    low, middle, high = np.array([np.quantile(piece, (0.05, 0.5, 0.95)) for piece in pieces]).T
+    axes.fill_between(time_s[starts], low, high, color=colour, alpha=0.3, linewidth=0)
+    axes.plot(time_s[starts], middle, color=colour, linewidth=0.9, label=name)
+
+
+def _mark_fine_tuning(axes: Axes, result: ReplayResult, theme: Theme) -> None:
+    steps = result.time_s[result.windows.fine_tuned]
+    if len(steps):
+        axes.axvspan(
+            steps[0], steps[-1], color=theme.tuned, alpha=0.12, linewidth=0, label="fine-tuning"
+        )
