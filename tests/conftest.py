@@ -6,6 +6,8 @@ import os
 from pathlib import Path
 
 import pytest
+from native_build import Native, load_native
+from units import Units
 
 REPO = Path(__file__).resolve().parent.parent
 
@@ -17,3 +19,15 @@ def real_data() -> Path:
     if not folder.is_dir():
         pytest.skip(f"no real recordings: {folder} is missing (set TINYOL_DATA to their folder)")
     return folder
+
+
+@pytest.fixture(scope="session")
+def native() -> Native:
+    """The core's parts behind a C face of the tests' own, with the twin's flags and capacities."""
+    return load_native()
+
+
+@pytest.fixture(scope="session")
+def units(native: Native) -> Units:
+    """The same as functions of arrays."""
+    return Units(native)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tinyol_sim.arena_plan import Lifetime, padded_to_word, plan_arena
+from tinyol_sim.frozen_net.arena_plan import Lifetime, padded_to_word, plan_arena
 
 
 @given(

@@ -10,11 +10,11 @@ import numpy as np
 import pytest
 
 from tinyol_sim.bundle import DEFAULT_BUNDLES, default_bundle
+from tinyol_sim.frozen_net.tflite_model import check_for_arduino_tflm, read_tflite
 from tinyol_sim.make_defaults import SCENARIO_FILE
 from tinyol_sim.recordings import read_recording
-from tinyol_sim.scores import confusion, macro_f1
+from tinyol_sim.reporting.scores import confusion, macro_f1
 from tinyol_sim.synth import LSM9DS1, shipped_scenario
-from tinyol_sim.tflite_model import check_for_arduino_tflm, read_tflite
 from tinyol_sim.twin import Twin, Windows
 
 

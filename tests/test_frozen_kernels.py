@@ -16,11 +16,11 @@ from random_nets import RandomNet, random_float32_net, random_int8_net
 from reference_interpreters import NAMES, Reference, load_reference
 from tflite_builder import ModelBuilder
 
-from tinyol_sim.fixed_point import multiply_by_quantized_multiplier
-from tinyol_sim.net import TAPS, Net
-from tinyol_sim.net_compiler import compile_net
-from tinyol_sim.net_reference import run_reference
-from tinyol_sim.tflite_model import Taps, TfliteModel, read_tflite, with_outputs
+from tinyol_sim.frozen_net.fixed_point import multiply_by_quantized_multiplier
+from tinyol_sim.frozen_net.net import TAPS, Net
+from tinyol_sim.frozen_net.net_compiler import compile_net
+from tinyol_sim.frozen_net.net_reference import run_reference
+from tinyol_sim.frozen_net.tflite_model import Taps, TfliteModel, read_tflite, with_outputs
 
 N_NETS = 80
 N_ROWS = 96

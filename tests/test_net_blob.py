@@ -10,10 +10,10 @@ from numpy.typing import NDArray
 from random_nets import autoencoder
 
 from tinyol_sim.errors import ModelError
-from tinyol_sim.net import TAPS, Net
-from tinyol_sim.net_compiler import compile_net
-from tinyol_sim.net_reference import run_reference
-from tinyol_sim.tflite_model import find_taps, read_tflite
+from tinyol_sim.frozen_net.net import TAPS, Net
+from tinyol_sim.frozen_net.net_compiler import compile_net
+from tinyol_sim.frozen_net.net_reference import run_reference
+from tinyol_sim.frozen_net.tflite_model import find_taps, read_tflite
 
 
 def autoencoder_blob() -> tuple[bytes, NDArray[np.int8], NDArray[np.int8]]:

@@ -9,14 +9,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from small_replay import HOP, RATE_HZ, WINDOW_LEN, recording, small_bundle
 
-from tinyol_sim import scores
-from tinyol_sim.error_groups import AFTER, ALL, BEFORE, END, error_groups
 from tinyol_sim.errors import DeviceError, RecordingError, StateImageError, TinyOLError
 from tinyol_sim.fine_tune_start import find_fine_tune_start
 from tinyol_sim.recordings import concatenate
 from tinyol_sim.replay import Plan, ReplayResult, replay
-from tinyol_sim.replay_notes import replay_notes
-from tinyol_sim.replay_summary import error_rows, headline, summarise
+from tinyol_sim.reporting import scores
+from tinyol_sim.reporting.error_groups import AFTER, ALL, BEFORE, END, error_groups
+from tinyol_sim.reporting.replay_notes import replay_notes
+from tinyol_sim.reporting.replay_summary import error_rows, headline, summarise
 from tinyol_sim.state_image import StateImage
 from tinyol_sim.twin import Twin, Windows
 

@@ -14,7 +14,7 @@ from small_replay import recording, small_bundle
 from tinyol_sim.errors import TinyOLError
 from tinyol_sim.replay import Plan, ReplayResult, replay
 from tinyol_sim.report import write_report
-from tinyol_sim.windows_csv import COLUMNS
+from tinyol_sim.reporting.windows_csv import COLUMNS
 
 # Names that are markup, a formula, hidden from legends, and not in the font.
 NAMES = ("<script>x", "$x^{2$", "_idle&", "停止")

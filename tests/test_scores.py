@@ -6,8 +6,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from small_replay import recording, small_bundle
 
-from tinyol_sim import scores
 from tinyol_sim.replay import Plan, replay
+from tinyol_sim.reporting import scores
 
 
 def test_scores_are_the_devices_own():

@@ -16,9 +16,9 @@ from random_nets import autoencoder, random_float32_net, random_int8_net
 from tflite_builder import ModelBuilder
 
 from tinyol_sim.errors import ModelError
-from tinyol_sim.net_compiler import compile_net
-from tinyol_sim.net_reference import run_reference
-from tinyol_sim.tflite_model import (
+from tinyol_sim.frozen_net.net_compiler import compile_net
+from tinyol_sim.frozen_net.net_reference import run_reference
+from tinyol_sim.frozen_net.tflite_model import (
     Taps,
     check_for_arduino_tflm,
     find_taps,

@@ -10,7 +10,7 @@ import pytest
 from tflite_builder import ModelBuilder
 
 from tinyol_sim.errors import ModelError
-from tinyol_sim.tflite_model import read_tflite
+from tinyol_sim.frozen_net.tflite_model import read_tflite
 
 # One model a refusal: a layer, a function or a chain that differs in one point from what runs.
 

@@ -15,11 +15,11 @@ from click.testing import CliRunner, Result
 from tinyol_host.cli.train import train as command
 from tinyol_sim.bundle import Bundle
 from tinyol_sim.errors import BundleError, ModelError, RecordingError, TinyOLError
+from tinyol_sim.frozen_net.tflite_model import check_for_arduino_tflm, read_tflite
 from tinyol_sim.recordings import Recording, read_recording, write_recording
 from tinyol_sim.synth import synthesize
-from tinyol_sim.tflite_model import check_for_arduino_tflm, read_tflite
 from tinyol_sim.train import Trained, TrainOptions, train
-from tinyol_sim.training_set import make_training_set
+from tinyol_sim.training.training_set import make_training_set
 from tinyol_sim.twin import Twin
 
 OPTIONS = TrainOptions(epochs=15, settings={"classifier.learning_rate": 0.1})

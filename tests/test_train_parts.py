@@ -11,18 +11,18 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from random_nets import autoencoder
 
-from tinyol_sim.autoencoder import Shape
 from tinyol_sim.bundle import Bundle
 from tinyol_sim.errors import ModelError, RecordingError
+from tinyol_sim.frozen_net.net_reference import run_reference
+from tinyol_sim.frozen_net.tflite_model import read_tflite
 from tinyol_sim.model_image import Pipeline
-from tinyol_sim.net_reference import run_reference
-from tinyol_sim.pca import principal_axis
 from tinyol_sim.recordings import Recording
-from tinyol_sim.roc import roc_auc
-from tinyol_sim.tflite_model import read_tflite
-from tinyol_sim.training_set import make_training_set
+from tinyol_sim.training.autoencoder import Shape
+from tinyol_sim.training.pca import principal_axis
+from tinyol_sim.training.roc import roc_auc
+from tinyol_sim.training.training_set import make_training_set
+from tinyol_sim.training.windows import log_variances, net_inputs, window_labels, window_starts
 from tinyol_sim.twin import Twin
-from tinyol_sim.windows import log_variances, net_inputs, window_labels, window_starts
 
 NET = autoencoder((12, 7, 3, 7, 12), seed=1)
 PROJECTED = Pipeline(rate_hz=100.0, window_len=12, hop=5, projection=(0.6, -0.48, 0.64))

@@ -19,10 +19,10 @@ from pathlib import Path
 from typing import Any
 
 from .errors import BundleError, ModelError, TinyOLError
+from .frozen_net.net_compiler import compile_net
+from .frozen_net.tflite_model import read_tflite, with_outputs
+from .frozen_net.tflite_taps import Taps, find_taps, last_layer
 from .model_image import MAGIC, HeadStart, Pipeline, pack_model_image, read_sections
-from .net_compiler import compile_net
-from .tflite_model import read_tflite, with_outputs
-from .tflite_taps import Taps, find_taps, last_layer
 
 FORMAT = "tinyol-bundle"
 FORMAT_VERSION = 1

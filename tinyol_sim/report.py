@@ -15,13 +15,13 @@ from typing import Any
 from matplotlib.figure import Figure
 
 from tinyol_sim.errors import TinyOLError
-from tinyol_sim.plot_style import DARK, LIGHT, Theme, plotting, to_png
-from tinyol_sim.plots import confusion_matrix, error_histogram, f1_by_step
 from tinyol_sim.replay import ReplayResult
-from tinyol_sim.replay_summary import summarise
-from tinyol_sim.report_html import Picture, render_html
-from tinyol_sim.timeline_plot import timeline
-from tinyol_sim.windows_csv import windows_csv
+from tinyol_sim.reporting.plot_style import DARK, LIGHT, Theme, plotting, to_png
+from tinyol_sim.reporting.plots import confusion_matrix, error_histogram, f1_by_step
+from tinyol_sim.reporting.replay_summary import summarise
+from tinyol_sim.reporting.report_html import Picture, render_html
+from tinyol_sim.reporting.timeline_plot import timeline
+from tinyol_sim.reporting.windows_csv import windows_csv
 
 
 @dataclass(frozen=True)

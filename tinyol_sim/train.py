@@ -14,7 +14,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from tinyol_sim.autoencoder import (
+from tinyol_sim.bundle import Bundle
+from tinyol_sim.errors import ModelError, RecordingError
+from tinyol_sim.frozen_net.tflite_model import check_for_arduino_tflm, read_tflite
+from tinyol_sim.model_image import FEATURES, Pipeline
+from tinyol_sim.recordings import Recording
+from tinyol_sim.training.autoencoder import (
     Shape,
     convert_int8,
     hidden_activations,
@@ -22,21 +27,16 @@ from tinyol_sim.autoencoder import (
     reconstruct,
     train_autoencoder,
 )
-from tinyol_sim.bundle import Bundle
-from tinyol_sim.errors import ModelError, RecordingError
-from tinyol_sim.model_image import FEATURES, Pipeline
-from tinyol_sim.pca import MIN_VARIANCE, principal_axis
-from tinyol_sim.recordings import Recording
-from tinyol_sim.tflite_model import check_for_arduino_tflm, read_tflite
-from tinyol_sim.train_report import (
+from tinyol_sim.training.pca import MIN_VARIANCE, principal_axis
+from tinyol_sim.training.train_report import (
     TrainReport,
     pooled_auc,
     round_figures,
     state_figures,
     window_errors,
 )
-from tinyol_sim.training_set import TrainingSet, make_training_set
-from tinyol_sim.windows import Floats, channels, cut, net_inputs
+from tinyol_sim.training.training_set import TrainingSet, make_training_set
+from tinyol_sim.training.windows import Floats, channels, cut, net_inputs
 
 Progress = Callable[[str, int, int], None]  # what is being done, how much of it, of how much
 

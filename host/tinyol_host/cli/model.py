@@ -14,11 +14,11 @@ from rich.table import Table
 
 from tinyol_sim.bundle import Bundle, default_bundle
 from tinyol_sim.errors import BundleError, ModelError
-from tinyol_sim.flat_text import flattened
+from tinyol_sim.frozen_net.tflite_model import TfliteModel, read_tflite
+from tinyol_sim.frozen_net.tflite_taps import Taps
 from tinyol_sim.model_image import AXES, CENTRINGS, ERROR_SOURCES, FEATURES, Pipeline
-from tinyol_sim.replay_summary import short_float
-from tinyol_sim.tflite_model import TfliteModel, read_tflite
-from tinyol_sim.tflite_taps import Taps
+from tinyol_sim.reporting.flat_text import flattened
+from tinyol_sim.reporting.replay_summary import short_float
 from tinyol_sim.twin import Twin
 
 _FILE = click.Path(dir_okay=False, path_type=Path)

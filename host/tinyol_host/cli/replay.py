@@ -23,7 +23,7 @@ from tinyol_sim.recording_formats.files import write_whole
 from tinyol_sim.recordings import Recording, read_recording, read_recordings
 from tinyol_sim.replay import LEARN, RATE_TOLERANCE, Plan, ReplayResult
 from tinyol_sim.replay import replay as run_replay
-from tinyol_sim.replay_summary import (
+from tinyol_sim.reporting.replay_summary import (
     CLASS_COLUMNS,
     ERROR_COLUMNS,
     class_rows,

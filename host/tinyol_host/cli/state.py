@@ -13,7 +13,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from tinyol_sim.errors import StateImageError
-from tinyol_sim.replay_summary import short_float
+from tinyol_sim.reporting.replay_summary import short_float
 from tinyol_sim.state_image import StateImage
 
 _FILE = click.Path(dir_okay=False, path_type=Path)

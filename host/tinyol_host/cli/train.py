@@ -12,13 +12,13 @@ from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
-from tinyol_sim.autoencoder import OUTPUTS, Shape
 from tinyol_sim.errors import BundleError, ModelError
 from tinyol_sim.model_image import AXES, CENTRINGS, ERROR_SOURCES, FEATURES
 from tinyol_sim.recordings import read_recordings
 from tinyol_sim.train import TrainOptions, shape_for
 from tinyol_sim.train import train as train_bundle
-from tinyol_sim.train_report import TrainReport
+from tinyol_sim.training.autoencoder import OUTPUTS, Shape
+from tinyol_sim.training.train_report import TrainReport
 
 
 def _parse_features(

@@ -5,7 +5,8 @@
 //   n = min(count, H);  d = x - mean;  mean += d / n;  var += (d (x - mean) - var) / n
 // Up to H samples this is the exact mean and population variance; beyond, an exponential
 // forgetting with weight 1/H. The capped form stays accurate for ever, where a sum of squares
-// or a float count does not.
+// or a float count does not. What float32 costs: a mean that drifts comes to rest up to
+// H 2^-24 |mean| short of its target, 0.1 % of it at H = 16384.
 #pragma once
 
 #include <stdint.h>

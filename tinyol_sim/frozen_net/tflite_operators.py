@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from tinyol_sim.fixed_point import fully_connected_multipliers
-from tinyol_sim.lookup_tables import (
+from tinyol_sim.frozen_net.fixed_point import fully_connected_multipliers
+from tinyol_sim.frozen_net.lookup_tables import (
     LOGISTIC_SCALE,
     LOGISTIC_ZERO_POINT,
     TANH_SCALE,
@@ -20,10 +20,10 @@ from tinyol_sim.lookup_tables import (
     relu_multiplier,
     requantize_multiplier,
 )
-from tinyol_sim.operator_check import OperatorCheck
+from tinyol_sim.frozen_net.operator_check import OperatorCheck
 
 if TYPE_CHECKING:
-    from tinyol_sim.tflite_model import Operator, Tensor, TfliteModel
+    from tinyol_sim.frozen_net.tflite_model import Operator, Tensor, TfliteModel
 
 MAX_BIAS_SCALE_ERROR = 0.02  # TFLM: kernel_util.cc, GetQuantizedConvolutionMultipler
 FUSED_ACTIVATIONS = ("NONE", "RELU", "RELU6")

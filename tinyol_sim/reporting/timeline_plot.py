@@ -8,8 +8,9 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Patch
 from numpy.typing import NDArray
 
-from tinyol_sim.error_groups import NO_LABEL, threshold_of
-from tinyol_sim.plot_style import (
+from tinyol_sim.replay import ReplayResult
+from tinyol_sim.reporting.error_groups import NO_LABEL, threshold_of
+from tinyol_sim.reporting.plot_style import (
     WIDTH_IN,
     Theme,
     contrasting,
@@ -18,7 +19,6 @@ from tinyol_sim.plot_style import (
     style,
     threshold_line,
 )
-from tinyol_sim.replay import ReplayResult
 
 MAX_COLUMNS = 1500  # more windows than this are shown by their shares and quantiles
 MAX_GAPS = 60  # more gaps than this would hide what they part

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from tinyol_sim.errors import ModelError
 
 if TYPE_CHECKING:
-    from tinyol_sim.tflite_model import Operator, TfliteModel
+    from tinyol_sim.frozen_net.tflite_model import Operator, TfliteModel
 
 # A layer's own activation where the converter left it a separate operator.
 _SEPARATE_ACTIVATIONS = ("RELU", "RELU6", "LOGISTIC", "TANH")

@@ -7,9 +7,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from tinyol_sim.fixed_point import activation_range, multiply_by_quantized_multiplier, wrap_int32
-from tinyol_sim.net_compiler import float32_layer, int8_layer, lookup_table
-from tinyol_sim.tflite_model import Operator, Tensor, TfliteModel
+from tinyol_sim.frozen_net.fixed_point import (
+    activation_range,
+    multiply_by_quantized_multiplier,
+    wrap_int32,
+)
+from tinyol_sim.frozen_net.net_compiler import float32_layer, int8_layer, lookup_table
+from tinyol_sim.frozen_net.tflite_model import Operator, Tensor, TfliteModel
 
 
 def run_reference(model: TfliteModel, inputs: NDArray[Any]) -> dict[int, NDArray[Any]]:

@@ -13,10 +13,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from tinyol_sim.arena_plan import Lifetime, padded_to_word, plan_arena
 from tinyol_sim.errors import ModelError
-from tinyol_sim.fixed_point import activation_range, fully_connected_multipliers, wrap_int32
-from tinyol_sim.lookup_tables import (
+from tinyol_sim.frozen_net.arena_plan import Lifetime, padded_to_word, plan_arena
+from tinyol_sim.frozen_net.fixed_point import (
+    activation_range,
+    fully_connected_multipliers,
+    wrap_int32,
+)
+from tinyol_sim.frozen_net.lookup_tables import (
     Int8Table,
     logistic_table,
     relu6_table,
@@ -24,7 +28,7 @@ from tinyol_sim.lookup_tables import (
     requantize_table,
     tanh_table,
 )
-from tinyol_sim.tflite_model import Operator, Taps, Tensor, TfliteModel
+from tinyol_sim.frozen_net.tflite_model import Operator, Taps, Tensor, TfliteModel
 
 MAGIC = b"TOLN"
 VERSION = 1

@@ -12,10 +12,10 @@ from dataclasses import dataclass
 from html import escape
 from typing import Any
 
-from tinyol_sim.flat_text import flattened
-from tinyol_sim.plot_style import DARK, DPI, LIGHT, PAGE_DPI, Theme
 from tinyol_sim.replay import LEARN, ReplayResult
-from tinyol_sim.replay_summary import (
+from tinyol_sim.reporting.flat_text import flattened
+from tinyol_sim.reporting.plot_style import DARK, DPI, LIGHT, PAGE_DPI, Theme
+from tinyol_sim.reporting.replay_summary import (
     CLASS_COLUMNS,
     ERROR_COLUMNS,
     class_rows,

@@ -16,9 +16,9 @@ import tflite
 from numpy.typing import NDArray
 
 from tinyol_sim.errors import ModelError
-from tinyol_sim.tflite_file import naming_damage, open_tflite, with_outputs
-from tinyol_sim.tflite_operators import SUPPORTED_OPERATORS, check_operator
-from tinyol_sim.tflite_taps import LastLayer, Taps, find_taps, last_layer
+from tinyol_sim.frozen_net.tflite_file import naming_damage, open_tflite, with_outputs
+from tinyol_sim.frozen_net.tflite_operators import SUPPORTED_OPERATORS, check_operator
+from tinyol_sim.frozen_net.tflite_taps import LastLayer, Taps, find_taps, last_layer
 
 __all__ = [
     "LastLayer",

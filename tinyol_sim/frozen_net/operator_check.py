@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from tinyol_sim.errors import ModelError
-from tinyol_sim.fixed_point import Multiplier
+from tinyol_sim.frozen_net.fixed_point import Multiplier
 
 if TYPE_CHECKING:
-    from tinyol_sim.tflite_model import Operator, Tensor, TfliteModel
+    from tinyol_sim.frozen_net.tflite_model import Operator, Tensor, TfliteModel
 
 MAX_LENGTH = 65535  # values in a tensor: the net blob keeps 16 bits
 MAX_SCALE = float(np.float32(1e30))  # so that every real value is finite in float32

@@ -10,8 +10,8 @@ from numpy.typing import NDArray
 
 from tinyol_sim.bundle import Bundle
 from tinyol_sim.errors import TinyOLError
-from tinyol_sim.roc import roc_auc
-from tinyol_sim.training_set import TrainingSet
+from tinyol_sim.training.roc import roc_auc
+from tinyol_sim.training.training_set import TrainingSet
 from tinyol_sim.twin import Twin
 
 Floats = NDArray[np.float64]

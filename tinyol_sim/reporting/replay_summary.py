@@ -8,10 +8,10 @@ from typing import Any
 
 import numpy as np
 
-from tinyol_sim import scores
-from tinyol_sim.error_groups import END, error_groups, threshold_of
 from tinyol_sim.replay import ReplayResult
-from tinyol_sim.replay_notes import replay_notes
+from tinyol_sim.reporting import scores
+from tinyol_sim.reporting.error_groups import END, error_groups, threshold_of
+from tinyol_sim.reporting.replay_notes import replay_notes
 
 ERROR_COLUMNS = (
     "mean error",

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from tinyol_sim.errors import RecordingError
 from tinyol_sim.recordings import Recording, concatenate
-from tinyol_sim.windows import window_labels, window_starts
+from tinyol_sim.training.windows import window_labels, window_starts
 
 Bools = NDArray[np.bool_]
 

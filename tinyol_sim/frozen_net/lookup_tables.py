@@ -12,7 +12,7 @@ from collections.abc import Callable
 import numpy as np
 from numpy.typing import NDArray
 
-from tinyol_sim.fixed_point import (
+from tinyol_sim.frozen_net.fixed_point import (
     INT8_MAX,
     INT8_MIN,
     Multiplier,

@@ -1,0 +1,1 @@
+"""What a replay shows: scores, tables, plots, the HTML report."""
