@@ -66,10 +66,8 @@ $(VENV)/.lint: $(VENV)/.installed
 	. ./$(VENV)/compiler && $(BIN)/python -m pip install -q -e '.[lint]'
 	@touch $@
 
-# tflite-micro asks for TensorFlow, which only its unused Python layer imports.
-$(VENV)/.test: $(VENV)/.installed
+# Without the references the tests that need them say so and are skipped.
+$(VENV)/.test: $(VENV)/.installed tests/reference.txt
 	. ./$(VENV)/compiler && $(BIN)/python -m pip install -q -e '.[test,train]'
-	-$(BIN)/python -m pip install -q --no-deps tflite-micro==0.dev20250922213038
-	-$(BIN)/python -c 'import sys; sys.exit(sys.version_info >= (3, 12))' && \
-	  $(BIN)/python -m pip install -q tflite-runtime==2.14.0 'numpy<2'
+	-$(BIN)/python -m pip install -q --no-deps -r tests/reference.txt
 	@touch $@

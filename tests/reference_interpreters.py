@@ -35,7 +35,7 @@ def _tflite_micro() -> Reference | str:
     folders = list(package.submodule_search_locations or ()) if package is not None else []
     found = [file for folder in folders for file in Path(folder).rglob("_runtime*.so")]
     if not found:
-        return "tflite-micro is not installed (0.dev20250922213038, with --no-deps)"
+        return "tflite-micro is not installed (pip install --no-deps -r tests/reference.txt)"
     spec = importlib.util.spec_from_file_location("_runtime", found[0])
     assert spec is not None
     assert spec.loader is not None

@@ -13,6 +13,7 @@ the formulas, the parameters and their sources.
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,7 +23,7 @@ from tinyol_sim.recordings import Recording, concatenate
 
 Singles = NDArray[np.float32]
 Floats = NDArray[np.float64]
-Complexes = NDArray[np.complex128]
+Complexes = NDArray[np.complexfloating[Any, Any]]
 
 MODES = ("normal", "stuck", "tilted")
 

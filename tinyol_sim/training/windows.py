@@ -40,7 +40,8 @@ def window_labels(
 
 def cut(values: NDArray[np.floating[Any]], starts: NDArray[np.int64], window_len: int) -> Floats:
     """Windows of (n, c) values, (w, window_len, c)."""
-    return values.astype(np.float64)[starts[:, None] + np.arange(window_len)]
+    windows: Floats = values.astype(np.float64)[starts[:, None] + np.arange(window_len)]
+    return windows
 
 
 def channels(samples: NDArray[np.float32], pipeline: Pipeline) -> Floats:
