@@ -109,18 +109,19 @@ def train_autoencoder(
     optimizer = tf.keras.optimizers.Adam(FIRST_RATE)
     optimizer.build(model.trainable_variables)
 
+    def step(total: Any, batch: Any) -> Any:
+        with tf.GradientTape() as tape:
+            loss = tf.reduce_mean(tf.square(model(batch, training=True) - batch))
+        gradients = tape.gradient(loss, model.trainable_variables)
+        optimizer.apply(gradients, model.trainable_variables)
+        return total + loss
+
     def steps(batches: Any) -> Any:
-        total = 0.0
-        for batch in batches:
-            with tf.GradientTape() as tape:
-                loss = tf.reduce_mean(tf.square(model(batch, training=True) - batch))
-            gradients = tape.gradient(loss, model.trainable_variables)
-            optimizer.apply(gradients, model.trainable_variables)
-            total += loss
-        return total
+        # Not a Python loop: AutoGraph, which would translate it, fails on some Python versions.
+        return tf.foldl(step, batches, tf.constant(0.0), parallel_iterations=1)
 
     # One graph call an epoch: ten times as fast as Model.fit for a net of this size.
-    run_epoch = tf.function(steps)
+    run_epoch = tf.function(steps, autograph=False)
     data = windows.astype(np.float32)
     size = min(BATCH, len(data))
     n_batches = len(data) // size
@@ -183,7 +184,7 @@ def convert_int8(model: Any, representative: NDArray[np.floating[Any]]) -> bytes
 
     # The weights as constants, a batch of one, and no name that counts how many models there were.
     window = tf.TensorSpec([1, rows.shape[1]], tf.float32, name="window")
-    call = tf.function(forward).get_concrete_function(window)
+    call = tf.function(forward, autograph=False).get_concrete_function(window)
     converter = tf.lite.TFLiteConverter.from_concrete_functions([call], tf.Module())
     converter.optimizations = [tf.lite.Optimize.DEFAULT]
     converter.representative_dataset = lambda: ([row[None]] for row in rows)
