@@ -208,7 +208,7 @@ class _Grid:
 
     def __init__(self, n: int, rate_hz: float, rng: np.random.Generator) -> None:
         self.n, self.rate_hz, self.rng = n, rate_hz, rng
-        self.freq_hz: Floats = np.fft.rfftfreq(n, 1 / rate_hz)
+        self.freq_hz: Floats = np.asarray(np.fft.rfftfreq(n, 1 / rate_hz), np.float64)
 
     def filtered(self, signal: Floats, response: Complexes) -> Floats:
         return np.asarray(np.fft.irfft(np.fft.rfft(signal) * response, self.n))

@@ -43,7 +43,7 @@ def power_density(
         segment = recording.samples[start : start + length].astype(np.float64)
         total += np.abs(np.fft.rfft((segment - segment.mean(axis=0)) * window, axis=0)) ** 2
     density = 2 * total / (len(starts) * recording.rate_hz * np.sum(window**2))
-    return np.fft.rfftfreq(length, 1 / recording.rate_hz), density
+    return np.asarray(np.fft.rfftfreq(length, 1 / recording.rate_hz), np.float64), density
 
 
 def spectrum_figure(rate_hz: float = LSM9DS1.rate_hz, seconds: float = 60.0) -> Figure:
