@@ -152,7 +152,9 @@ def test_replay_prints_a_table_and_stays_quiet_in_a_pipe(tinyol):
     assert (status, err) == (0, "")
     for text in ("20 steps from 8.0 s", "macro F1", "end of fine-tuning", "after: no label"):
         assert text in out
-    assert max(map(len, out.splitlines())) <= 80
+    table = [line for line in out.splitlines() if not line.startswith("note: ")]
+    assert max(map(len, table)) <= 80
+    assert not [line for line in out.splitlines() if line != line.rstrip()]
 
 
 def test_json_is_the_result_and_nothing_else(tinyol):
@@ -210,7 +212,8 @@ def test_the_shipped_recording_shows_fine_tuning_and_learning(tinyol):
     assert drifted["mean_frozen"] > 3 * errors["before: normal"]["mean_frozen"]
     assert drifted["mean_tuned"] < 0.5 * drifted["mean_frozen"]
     assert summary["classifier"]["macro_f1"] > 0.8
-    assert summary["notes"] == []
+    (note,) = summary["notes"]
+    assert "--set anomaly.threshold=" in note
 
 
 def test_a_recording_at_another_rate_is_refused(tinyol):
@@ -295,6 +298,25 @@ def test_state_show(tinyol):
     assert whole["reconstruction.steps"] == 3
 
 
+def test_state_show_names_the_features(tinyol):
+    save_states()
+    out = tinyol("state", "show", "a.state")[1]
+    assert re.search(r"^statistics \[5\] +mean \S+, variance \S+$", out, re.MULTILINE)
+    assert "metrics.quantile_0.99.heights" in out
+    out = tinyol("state", "show", "a.state", "-m", "small.tinyol")[1]
+    for name in ("embedding[2]", "error", "log_error", "log_variance"):
+        assert f"statistics {name} " in out
+    small_bundle(seed=1).save("other.tinyol")
+    message = tinyol.refused("state", "show", "a.state", "-m", "other.tinyol")
+    assert small_bundle().model_id in message
+
+
+def test_a_file_that_is_written_over_is_said_to_be(tinyol):
+    for words in (["data", "convert", "fan.csv", "x.npz"], ["synth", "normal", "-o", "fan.npz"]):
+        assert "replaced" not in tinyol(*words)[1]
+        assert ": replaced, " in tinyol(*words)[1]
+
+
 def test_a_damaged_state_is_refused(tinyol):
     save_states()
     raw = bytearray(Path("a.state").read_bytes())
@@ -313,7 +335,14 @@ def test_a_damaged_state_is_refused(tinyol):
 def test_model_show(tinyol):
     status, out, _ = tinyol("model", "show", "small.tinyol")
     assert status == 0
-    assert re.search(r"^net\.0 +FULLY_CONNECTED 12 to 7, RELU *$", out, re.MULTILINE)
+    assert out.startswith("small.tinyol\n")
+    assert re.search(r"^net +12-7-3-7-12, fully connected, int8; [\d,]+ bytes", out, re.MULTILINE)
+    assert re.search(r"^made_by +<b>tests</b>$", out, re.MULTILINE)
+    assert "threshold       5\n" in out
+    shipped = tinyol("model", "show")[1]
+    assert shipped.startswith("fan-119hz.tinyol, shipped\n")
+    assert "normal windows of 7 recordings" in shipped
+    assert len(shipped.splitlines()) < 20
     facts = json.loads(tinyol("model", "show", "small.tinyol", "--json")[1])
     assert facts["model_id"] == small_bundle().model_id
     assert facts["pipeline"]["window_len"] == 12

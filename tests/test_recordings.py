@@ -24,6 +24,7 @@ from tinyol_sim.recordings import (
 )
 
 HEADER = "# tinyol recording 1\n# rate_hz=100\n# units=g\n"
+UNEVEN = np.cumsum([0.01, 0.013, 0.008, 0.011, 0.014, 0.007] * 4).round(3).tolist()
 
 
 def make(n: int = 6, name: str = "r", **fields: Any) -> Recording:
@@ -159,9 +160,12 @@ def test_csv_columns_in_any_order_units_and_gaps_in_t(tmp_path: Path) -> None:
         (HEADER.replace("units", "unit") + "x,y,z\n1,2,3\n", None, "units=g"),
         (HEADER.replace("100", "0") + "x,y,z\n1,2,3\n", 2, "rate_hz"),
         (HEADER.replace("100", "fast") + "x,y,z\n1,2,3\n", 2, "'fast'"),
-        ("x,y,z\n1,2,3\n", None, "give rate_hz"),
-        ("1,2,3\n1,2,3\n", None, "give rate_hz"),
+        ("x,y,z\n1,2,3\n", None, "give --rate-hz (in Python: rate_hz=)"),
+        ("1,2,3\n1,2,3\n", None, "give --rate-hz"),
         ("t,x,y,z\n0,1,2,3\n0.01,1,2,3\n", None, "100 Hz"),
+        ("t,x,y,z\n" + "".join(f"{t},1,2,3\n" for t in UNEVEN), None, "give --rate-hz"),
+        ("t,x,y,z\n" + "".join(f"{10 * i},1,2,3\n" for i in range(20)), None, "100 Hz, divide"),
+        (HEADER + "t,x,y,z\n" + "".join(f"{10 * i},1,2,3\n" for i in range(20)), 5, "divide by"),
         ("1,2,3,4\n", 1, "4 columns"),
         (HEADER + "t,x,y,z\n-1,2,3,4\n", 5, "negative"),
         (HEADER + "t,x,y,z\n0,2,3,4\n0.01,2,3,4\n0.01,2,3,4\n", 7, "later"),
@@ -199,6 +203,19 @@ def test_timestamps_in_whole_milliseconds_show_no_gap(tmp_path: Path) -> None:
     rows = "".join(f"{round(1000 * i / 119) / 1000},0,0,1\n" for i in range(200))
     path = write(tmp_path, HEADER.replace("100", "119") + "t,x,y,z\n" + rows)
     assert read_recording(path).gaps.tolist() == []
+
+
+@pytest.mark.parametrize("head", ["", "# tinyol recording 1\n# units=g\n"])
+@pytest.mark.parametrize(("rate_hz", "digits"), [(100, 2), (119, 6), (119, 3), (25, 9)])
+def test_the_rate_is_that_of_regular_timestamps(
+    tmp_path: Path, head: str, rate_hz: float, digits: int
+) -> None:
+    times = np.arange(300) / rate_hz
+    times[200:] += 5
+    rows = "".join(f"{t:.{digits}f},0,0,1\n" for t in times)
+    recording = read_recording(write(tmp_path, head + "t,x,y,z\n" + rows))
+    assert recording.rate_hz == pytest.approx(rate_hz, rel=5e-4)
+    assert recording.gaps.tolist() == [200]
 
 
 # --- labels ------------------------------------------------------------------------------------
@@ -324,7 +341,7 @@ def test_edge_impulse_refuses_what_it_is_not(tmp_path: Path) -> None:
     with pytest.raises(RecordingError, match="'much_too_long_a_name'"):
         read_recording(long_name)
     assert label_texts(read_recording(long_name, label="ok")) == ["ok"] * 2
-    with pytest.raises(RecordingError, match="gaps"):
+    with pytest.raises(RecordingError, match="hold the 1 gap of"):
         write_recording(make(gaps=np.array([2])), tmp_path / "b.json")
 
 
@@ -336,7 +353,7 @@ def test_npz_needs_only_samples_and_a_rate(tmp_path: Path) -> None:
     np.savez_compressed(tmp_path / "r.npz", samples=samples, units="m/s2", rate_hz=50)
     assert_same(read_recording(tmp_path / "r.npz"), make(1, samples=[[0, 0, 1]], rate_hz=50))
     np.savez(tmp_path / "r.npz", samples=samples)
-    with pytest.raises(RecordingError, match="give rate_hz"):
+    with pytest.raises(RecordingError, match="give --rate-hz"):
         read_recording(tmp_path / "r.npz")
 
 

@@ -10,11 +10,12 @@ from hypothesis import strategies as st
 from small_replay import HOP, RATE_HZ, WINDOW_LEN, recording, small_bundle
 
 from tinyol_sim.errors import DeviceError, RecordingError, StateImageError, TinyOLError
+from tinyol_sim.fine_tune_end import find_fine_tune_end
 from tinyol_sim.fine_tune_start import find_fine_tune_start
 from tinyol_sim.recordings import concatenate
 from tinyol_sim.replay import Plan, ReplayResult, replay
 from tinyol_sim.reporting import scores
-from tinyol_sim.reporting.error_groups import AFTER, ALL, BEFORE, END, error_groups
+from tinyol_sim.reporting.error_groups import AFTER, ALL, BEFORE, END, THRESHOLD, error_groups
 from tinyol_sim.reporting.replay_notes import replay_notes
 from tinyol_sim.reporting.replay_summary import error_rows, headline, summarise
 from tinyol_sim.state_image import StateImage
@@ -66,6 +67,8 @@ def test_it_is_what_a_person_would_do_sample_by_sample():
                 twin.add_class(label)
             if part is first and i == 45:
                 twin.fine_tune(4)
+            if part is first and i == 70:
+                twin.fine_tune(0)  # what comes now is another class
             gap = [0] if i in part.gaps else None
             index = -1 if label is None else twin.class_index(label)
             parts.append(twin.feed(part.samples[i : i + 1], [index], gap))
@@ -227,13 +230,71 @@ def test_fine_tuning_takes_n_windows_from_its_place_on():
     assert np.array_equal(np.flatnonzero(~result.tuned), np.arange(taken[0] + 1))
 
 
+@pytest.mark.parametrize(
+    ("parts", "start", "end"),
+    [
+        ([("normal", 300), ("loud", 300)], 0, (300, "loud")),
+        ([(None, 300), ("loud", 300)], 0, (300, "loud")),
+        ([(None, 100), ("normal", 100), (None, 100), ("loud", 9)], 0, (300, "loud")),
+        ([(None, 100), ("normal", 100), (None, 100), ("loud", 9)], 150, (300, "loud")),
+        ([("loud", 50), (None, 50), ("loud", 50), ("normal", 50)], 0, (150, "normal")),
+        ([("loud", 50), (None, 50), ("loud", 50), ("normal", 50)], 60, (100, "loud")),
+        ([("loud", 50), ("normal", 300)], 50, None),
+        ([(None, 300)], 0, None),
+    ],
+)
+def test_fine_tuning_ends_where_another_class_begins(parts, start, end):
+    found = find_fine_tune_end(recording(parts, gaps=[20]), start)
+    assert (found and (found.sample, found.label)) == end
+
+
+def test_fine_tuning_never_takes_a_step_on_a_fault_that_follows():
+    healthy, fault = recording([("normal", 600)]), recording([("loud", 600)], seed=1)
+    result = replay(BUNDLE, [healthy, fault], Plan(fine_tune=1000))
+    taken = np.flatnonzero(result.windows.fine_tuned)
+    assert len(taken) == (600 - WINDOW_LEN) // HOP + 1
+    assert result.sample_index[taken[-1]] < 600
+    assert result.fine_tune_end.label == "loud"
+    text = dict(headline(summarise(result)))["fine-tuning"]
+    assert text.startswith(f"{len(taken)} steps from 0.0 s")
+    assert text.endswith("of 1,000 asked for, until loud at 12.0 s")
+    enough = replay(BUNDLE, [healthy, fault], Plan(fine_tune=len(taken)))
+    assert enough.fine_tune_end is None
+    assert summarise(enough)["fine_tuning"]["ended"] == "as many as asked"
+    assert enough.state == result.state
+
+
+def test_a_note_gives_the_threshold_to_set_where_the_old_one_no_longer_fits():
+    parts = [(None, 600), ("normal", 600)]
+    plan = {"fine_tune": 50, "fine_tune_from": "start"}
+    first = replay(BUNDLE, [recording(parts)], Plan(**plan, settings={THRESHOLD: 0.05}))
+    normal = (first.truth == 0) & (np.arange(len(first.windows)) > 50)
+    (note,) = [note for note in replay_notes(first) if "above the threshold" in note]
+    value = float(note.split(f"--set {THRESHOLD}=")[1])
+    assert value == pytest.approx(np.quantile(first.windows.tuned_error[normal], 0.99), rel=0.01)
+    again = replay(BUNDLE, [recording(parts)], Plan(**plan, settings={THRESHOLD: value}))
+    assert not any("above the threshold" in note for note in replay_notes(again))
+
+
+def test_a_note_says_that_one_block_a_class_flatters_f1():
+    block = [("normal", 100), ("loud", 100)]
+    once = replay(BUNDLE, [recording(block)], Plan(learn=True))
+    assert any("flatters F1" in note for note in replay_notes(once))
+    turns = replay(BUNDLE, [recording(block * 2)], Plan(learn=True))
+    alone = replay(BUNDLE, [recording(block[:1])], Plan(learn=True))
+    for result in (turns, alone):
+        assert not any("flatters F1" in note for note in replay_notes(result))
+
+
 def test_notes_say_what_went_on():
     long = replay(BUNDLE, [SCENE], Plan(fine_tune=10_000))
     left = 10_000 - int(long.windows.fine_tuned.sum())
-    assert long.counters["fine_tune_left"] == left
-    assert any(f"{left} windows short of the 10000" in note for note in replay_notes(long))
-    everything = replay(BUNDLE, [SCENE], Plan(fine_tune=10_000, fine_tune_from="start"))
-    assert any("normal and loud" in note for note in replay_notes(everything))
+    assert long.fine_tune_left == left
+    assert f"took {10_000 - left:,} of 10,000 windows" in replay_notes(long)[0]
+    assert "where loud begins, at 32.0 s" in replay_notes(long)[0]
+    short = replay(BUNDLE, [SCENE], Plan(fine_tune=1000, fine_tune_from="loud"))
+    left = 1000 - int(short.windows.fine_tuned.sum())
+    assert f"{left} windows short of the 1,000" in replay_notes(short)[0]
     diverging = {"reconstruction.learning_rate": 50.0, "reconstruction.weight_limit": 1.0}
     wild = replay(BUNDLE, [SCENE], Plan(fine_tune=50, settings=diverging))
     assert any("learning_rate is too high" in note for note in replay_notes(wild))
@@ -324,7 +385,11 @@ def test_the_summary_is_json_and_its_rows_are_text():
         "steps": 20,
         "from_s": 18.0,
         "from": "the first unlabelled stretch",
+        "windows_left": 0,
+        "ended": "as many as asked",
     }
+    assert summary["speed"]["windows_per_s"] > 0
+    assert "speed" not in dict(headline(summary))
     assert summary["threshold"] == 5.0
     assert summary["settings"]["reconstruction.learning_rate"] == 0.001
     assert dict(headline(summary))["recorded"] == "small: 34.0 s at 50 Hz, 2 gaps"

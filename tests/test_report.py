@@ -14,6 +14,8 @@ from small_replay import recording, small_bundle
 from tinyol_sim.errors import TinyOLError
 from tinyol_sim.replay import Plan, ReplayResult, replay
 from tinyol_sim.report import write_report
+from tinyol_sim.reporting.plot_style import LIGHT
+from tinyol_sim.reporting.timeline_plot import timeline, timeline_remarks
 from tinyol_sim.reporting.windows_csv import COLUMNS
 
 # Names that are markup, a formula, hidden from legends, and not in the font.
@@ -131,6 +133,35 @@ def test_small_replays_have_a_report(tmp_path, parts, plan):
     result = replay(small_bundle(), [recording(parts)], plan)
     page = write_report(result, tmp_path).read_text(encoding="utf-8")
     assert "There was one class only" in page
+
+
+def test_the_caption_speaks_of_gaps_only_as_they_are_drawn(page):
+    assert "Dotted lines are gaps in the recordings." in page
+    none = replay(small_bundle(), [recording([(None, 3000)])])
+    many = replay(small_bundle(), [recording([(None, 3000)], gaps=range(20, 2860, 20))])
+    assert timeline_remarks(none) == ""
+    assert timeline_remarks(many) == " The 142 gaps in the recordings are too many to be drawn."
+
+
+def test_each_window_fills_the_height_of_its_band_until_there_are_too_many(result):
+    figure = timeline(result, LIGHT)
+    bands = [axes.images[0].get_array() for axes in figure.axes[:2]]
+    for band, labels in zip(bands, (result.truth, result.windows.predicted), strict=True):
+        assert len(band) == 1
+        changed = np.any(np.diff(band[0], axis=0), axis=1)
+        assert changed.sum() == np.count_nonzero(np.diff(labels))
+    long = replay(small_bundle(), [recording([(None, 9000)])])
+    assert "share of the height" in timeline_remarks(long)
+
+
+@pytest.mark.parametrize("learn", [False, True])
+def test_no_label_and_no_prediction_are_two_things(learn):
+    parts = [("normal", 100), (None, 100)] if learn else [(None, 50), ("normal", 100)]
+    figure = timeline(replay(small_bundle(), [recording(parts)], Plan(learn=learn)), LIGHT)
+    legend = figure.legends[0]
+    names = [text.get_text().strip() for text in legend.get_texts()]
+    assert names == ["normal", "no label", *["no prediction"] * (not learn)]
+    assert len({patch.get_facecolor() for patch in legend.get_patches()}) == len(names)
 
 
 def test_a_folder_that_cannot_be_written_is_an_error_that_names_it(tmp_path, result):

@@ -160,7 +160,7 @@ def fan_file(fans: list[Recording], tmp_path_factory: pytest.TempPathFactory) ->
 @needs_tensorflow
 def test_command_writes_a_bundle_and_prints_figures(fan_file: str, tmp_path: Path) -> None:
     out = str(tmp_path / "fan.tinyol")
-    shared = [fan_file, "-o", out, "--normal", "low", "--epochs", "2", "--hop", "7"]
+    shared = [fan_file, "--output", out, "--normal", "low", "--epochs", "2", "--hop", "7"]
     printed = run(*shared, "--layers", "40-8-3-8-40", "--features", "log_error,embedding")
     assert printed.exit_code == 0, printed.output
     bundle = Bundle.load(out)
@@ -192,6 +192,7 @@ def test_command_refuses_unusable_data(fan_file: str, tmp_path: Path) -> None:
         ["--axes", "all", "--layers", "40-8-40"],
         ["--features", "error,colour"],
         ["--threshold-quantile", "1"],
+        ["--activation", "relu"],
     ],
 )
 def test_command_refuses_wrong_usage(arguments: list[str], fan_file: str, tmp_path: Path) -> None:

@@ -172,7 +172,11 @@ def test_unlabelled_stretches_of_labelled_recordings_are_not_normal() -> None:
         ([noise(3000), noise(3000, rate_hz=119.0)], [], "100 Hz and made has 119 Hz"),
         ([noise(900)], [], "too few windows: 66 .* at least 100"),
         ([noise(30)], [], "too few windows: 0 "),
-        ([noise(3000)], ["low"], "no sample is labelled 'low'; nothing is labelled"),
+        (
+            [noise(3000)],
+            ["low"],
+            "'low'; nothing is labelled: leave --normal out, .* convert --label",
+        ),
         ([noise(3000).with_label("low")], [], "labelled 'normal'; the labels are low"),
         ([noise(3000).with_label("normal"), noise(99).with_label("b")], ["a"], "are normal, b"),
         ([recording(np.full((3000, 3), 2e4))], [], "made: sample 0 is beyond 10000 g"),

@@ -19,14 +19,26 @@ from pathlib import Path
 from typing import Any
 
 from .errors import BundleError, ModelError, TinyOLError
+from .files import write_whole
 from .frozen_net.net_compiler import compile_net
 from .frozen_net.tflite_model import read_tflite, with_outputs
 from .frozen_net.tflite_taps import Taps, find_taps, last_layer
-from .model_image import MAGIC, HeadStart, Pipeline, pack_model_image, read_sections
+from .model_image import (
+    MAGIC,
+    HeadStart,
+    Pipeline,
+    model_id_of,
+    pack_model_image,
+    read_sections,
+    settings_from_bytes,
+    settings_to_bytes,
+)
+from .text import printable
 
 FORMAT = "tinyol-bundle"
 FORMAT_VERSION = 1
 MANIFEST, TFLITE, IMAGE = "manifest.json", "model.tflite", "model.bin"
+SECTIONS = ("PIPE", "LIMS", "NETB", "RECO", "SETT")
 MAX_MEMBER_BYTES = 64 << 20
 # One date for every bundle, so that equal contents are equal files.
 _DATE = (1980, 1, 1, 0, 0, 0)
@@ -90,7 +102,7 @@ class Bundle:
             # Through the image, so that what is shown is what the device computes with.
             pipeline=Pipeline.from_bytes(sections["PIPE"], sections["LIMS"]),
             taps=taps,
-            settings=chosen,
+            settings=settings_from_bytes(sections["SETT"]),
             provenance=dict(provenance or {}),
         )
 
@@ -115,10 +127,7 @@ class Bundle:
                 info = zipfile.ZipInfo(name, _DATE)
                 info.compress_type = zipfile.ZIP_DEFLATED
                 archive.writestr(info, content)
-        try:
-            Path(path).write_bytes(buffer.getvalue())
-        except OSError as error:
-            raise BundleError(f"{path}: cannot be written: {error.strerror}") from None
+        write_whole(Path(path), buffer.getvalue(), BundleError)
 
     @classmethod
     def load(cls, path: str | Path) -> Bundle:
@@ -146,27 +155,35 @@ class Bundle:
         members = _read_archive(raw)
         manifest = _read_manifest(members[MANIFEST])
         model_id, sections = read_sections(members[IMAGE], MAGIC, "model image")
-        if model_id != manifest["model_id"]:
+        missing = [tag for tag in SECTIONS if tag not in sections]
+        if missing or len(sections) != len(SECTIONS):
+            found = printable(", ".join(sections)) or "none"
+            raise BundleError(f"model.bin has sections {found}; it needs {', '.join(SECTIONS)}")
+        if not model_id == model_id_of(sections) == manifest["model_id"]:
             raise BundleError(
-                f"the manifest says model {manifest['model_id']}, the model image {model_id}"
+                f"the model ids do not agree: {printable(manifest['model_id'])} in the manifest, "
+                f"{model_id} in model.bin, whose sections have {model_id_of(sections)}"
             )
         try:
             taps = Taps(**{name: int(value) for name, value in manifest["taps"].items()})
             model = read_tflite(members[TFLITE], TFLITE)
             blob = compile_net(model, taps)
-        except (TypeError, ValueError):
+        except (TypeError, ValueError, OverflowError):
             raise BundleError("the manifest's taps are malformed") from None
         except ModelError as error:
             raise BundleError(str(error)) from None
-        if sections.get("NETB", b"") != blob:
+        if sections["NETB"] != blob:
             raise BundleError("model.tflite and model.bin do not hold the same net")
+        settings = settings_from_bytes(sections["SETT"])
+        if settings_to_bytes(manifest["settings"]) != sections["SETT"]:
+            raise BundleError("the manifest and model.bin do not have the same settings")
         return cls(
             tflite=members[TFLITE],
             model_image=members[IMAGE],
             model_id=model_id,
             pipeline=Pipeline.from_bytes(sections["PIPE"], sections["LIMS"]),
             taps=taps,
-            settings=dict(manifest["settings"]),
+            settings=settings,
             provenance=dict(manifest["provenance"]),
         )
 
@@ -182,14 +199,14 @@ def _read_archive(raw: bytes) -> dict[str, bytes]:
             return members
     except KeyError as error:
         raise BundleError(f"not a TinyOL bundle: {error.args[0]}") from None
-    except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, OSError, RuntimeError):
+    except (zipfile.BadZipFile, zlib.error, EOFError, OSError, RuntimeError, ValueError):
         raise BundleError("not a TinyOL bundle, or a truncated or damaged one") from None
 
 
 def _read_manifest(raw: bytes) -> dict[str, Any]:
     try:
         manifest = json.loads(raw)
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise BundleError(f"manifest.json in it is not JSON: {error}") from None
     if not isinstance(manifest, dict) or manifest.get("format") != FORMAT:
         raise BundleError("not a TinyOL bundle: the manifest is of another format")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import struct
 import zlib
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -12,6 +13,7 @@ from numpy.typing import NDArray
 
 from .errors import BundleError
 from .settings import SETTINGS
+from .text import printable
 
 MAGIC = b"TOLM"
 FORMAT_VERSION = 1
@@ -21,7 +23,10 @@ AXES = ("projection", "all")
 CENTRINGS = ("window", "training")
 ERROR_SOURCES = ("frozen", "tuned")
 # Sections that decide what the device computes; the rest is only where it starts from.
-IDENTITY = (b"PIPE", b"LIMS", b"NETB")
+IDENTITY = ("PIPE", "LIMS", "NETB")
+
+MAX_RATE_HZ = 1e6
+MAX_SCALE = 1e6  # as model.cpp has it
 
 _HEADER = struct.Struct("<4sHH8sI")
 _PIPE = struct.Struct("<fHH4B3f3f3ff")
@@ -73,8 +78,11 @@ class Pipeline:
                     f"{field} is {getattr(self, field)!r}; it must be one of {', '.join(allowed)}"
                 )
         unknown = [name for name in self.features if name not in FEATURES]
-        if unknown or not self.features:
-            raise BundleError(f"features are {self.features!r}; choose from {', '.join(FEATURES)}")
+        if unknown or not self.features or len(set(self.features)) != len(self.features):
+            raise BundleError(
+                f"features are {', '.join(self.features) or 'none'}; choose from "
+                f"{', '.join(FEATURES)}, each once"
+            )
         for field, lowest, highest in (
             ("window_len", 2, 65535),
             ("hop", 1, 65535),
@@ -85,12 +93,17 @@ class Pipeline:
                 raise BundleError(
                     f"{field} is {getattr(self, field)}; it must be {lowest} to {highest}"
                 )
-        if not (np.isfinite(self.rate_hz) and self.rate_hz > 0):
-            raise BundleError(f"rate_hz is {self.rate_hz}; it must be a positive number")
+        if not 0 < self.rate_hz <= MAX_RATE_HZ:
+            raise BundleError(f"rate_hz is {self.rate_hz}; it must be 0 to {MAX_RATE_HZ:g}")
+        numbers = (*self.projection, *self.centre, *self.scale, self.offset)
+        if not all(abs(number) <= MAX_SCALE for number in numbers):
+            raise BundleError(
+                f"projection, centre, scale and offset must be numbers of at most {MAX_SCALE:g}"
+            )
 
     def to_bytes(self) -> bytes:
         """The PIPE section's payload."""
-        bits = sum(1 << FEATURES.index(name) for name in self.features)
+        bits = sum(1 << i for i, name in enumerate(FEATURES) if name in self.features)
         return _PIPE.pack(
             self.rate_hz,
             self.window_len,
@@ -160,31 +173,59 @@ def settings_to_bytes(settings: dict[str, float]) -> bytes:
         raise BundleError(
             f"unknown setting {unknown[0]!r}; known are {', '.join(sorted(SETTINGS))}"
         )
+    for name, value in settings.items():
+        info = SETTINGS[name]
+        whole = isinstance(value, (int, float)) and (not info.integral or value == int(value))
+        if not (whole and info.minimum <= value <= info.maximum):
+            kind = "a whole number" if info.integral else "a number"
+            raise BundleError(
+                f"{name} is {value!r}; it must be {kind} from {info.minimum:g} to {info.maximum:g}"
+            )
     chosen = [(s.id, settings[name]) for name, s in SETTINGS.items() if name in settings]
     return struct.pack("<HH", len(chosen), 0) + b"".join(
         struct.pack("<HHf", number, 0, value) for number, value in chosen
     )
 
 
+def settings_from_bytes(payload: bytes) -> dict[str, float]:
+    """Reads a SETT section back: names and float32 values."""
+    names = {info.id: name for name, info in SETTINGS.items()}
+    if len(payload) < 4 or len(payload) != 4 + 8 * struct.unpack_from("<H", payload)[0]:
+        raise BundleError("the model image's SETT section is malformed")
+    entries = list(struct.iter_unpack("<HHf", payload[4:]))
+    unknown = [number for number, _, _ in entries if number not in names]
+    if unknown:
+        raise BundleError(f"the model image has a setting {unknown[0]} that is not known here")
+    # The shortest decimal that is the same float32: 0.1, not 0.10000000149.
+    return {names[number]: float(str(np.float32(value))) for number, _, value in entries}
+
+
+def model_id_of(sections: Mapping[str, bytes]) -> str:
+    """The model id in hex: of PIPE, LIMS and NETB, which decide what is computed."""
+    digest = hashlib.sha256(struct.pack("<H", ARITHMETIC_VERSION))
+    for tag in IDENTITY:
+        payload = sections[tag]
+        digest.update(_SECTION.pack(tag.encode(), len(payload)) + payload)
+    return digest.hexdigest()[:16]
+
+
 def pack_model_image(
     pipeline: Pipeline, net_blob: bytes, head: HeadStart, settings: dict[str, float]
 ) -> bytes:
     """The whole image, its model id worked out from the sections that decide the computation."""
-    sections = [
-        (b"PIPE", pipeline.to_bytes()),
-        (b"LIMS", struct.pack("<HH", pipeline.max_classes, pipeline.ring_len)),
-        (b"NETB", net_blob + bytes(-len(net_blob) % 4)),
-        (b"RECO", head.to_bytes()),
-        (b"SETT", settings_to_bytes(settings)),
-    ]
-    packed = {tag: _SECTION.pack(tag, len(payload)) + payload for tag, payload in sections}
-    digest = hashlib.sha256(struct.pack("<H", ARITHMETIC_VERSION))
-    for tag in IDENTITY:
-        digest.update(packed[tag])
-    body = b"".join(packed.values())
+    sections = {
+        "PIPE": pipeline.to_bytes(),
+        "LIMS": struct.pack("<HH", pipeline.max_classes, pipeline.ring_len),
+        "NETB": net_blob + bytes(-len(net_blob) % 4),
+        "RECO": head.to_bytes(),
+        "SETT": settings_to_bytes(settings),
+    }
+    body = b"".join(
+        _SECTION.pack(tag.encode(), len(payload)) + payload for tag, payload in sections.items()
+    )
+    model_id = bytes.fromhex(model_id_of(sections))
     total = _HEADER.size + len(body) + 4
-    image = _HEADER.pack(MAGIC, FORMAT_VERSION, ARITHMETIC_VERSION, digest.digest()[:8], total)
-    image += body
+    image = _HEADER.pack(MAGIC, FORMAT_VERSION, ARITHMETIC_VERSION, model_id, total) + body
     return image + struct.pack("<I", zlib.crc32(image))
 
 
@@ -192,7 +233,7 @@ def read_sections(image: bytes, magic: bytes, what: str) -> tuple[str, dict[str,
     """Model id (hex) and the sections of a model or state image; BundleError if damaged."""
     if len(image) < _HEADER.size + 4:
         raise BundleError(f"the {what} is truncated: {len(image)} bytes")
-    found, version, _, model_id, total = _HEADER.unpack_from(image)
+    found, version, arithmetic, model_id, total = _HEADER.unpack_from(image)
     if found != magic:
         raise BundleError(f"not a {what}: it starts with {found!r}, not {magic!r}")
     if version != FORMAT_VERSION:
@@ -203,6 +244,10 @@ def read_sections(image: bytes, magic: bytes, what: str) -> tuple[str, dict[str,
         raise BundleError(f"the {what} says {total} bytes but has {len(image)}: truncated?")
     if zlib.crc32(image[:-4]) != struct.unpack("<I", image[-4:])[0]:
         raise BundleError(f"the {what} is damaged: its CRC-32 does not match")
+    if arithmetic != ARITHMETIC_VERSION:
+        raise BundleError(
+            f"the {what} has arithmetic version {arithmetic}; this program has {ARITHMETIC_VERSION}"
+        )
     sections: dict[str, bytes] = {}
     at, end = _HEADER.size, len(image) - 4
     while at < end:
@@ -210,8 +255,9 @@ def read_sections(image: bytes, magic: bytes, what: str) -> tuple[str, dict[str,
             raise BundleError(f"the {what} is malformed at byte {at}")
         tag, length = _SECTION.unpack_from(image, at)
         at += _SECTION.size
-        if at + length > end:
-            raise BundleError(f"the {what} is malformed: section {tag!r} is too long")
-        sections[tag.decode("ascii", "replace")] = image[at : at + length]
+        name = tag.decode("ascii", "backslashreplace")
+        if at + length > end or name in sections:
+            raise BundleError(f"the {what} is malformed at section {printable(name)}")
+        sections[name] = image[at : at + length]
         at += length
     return model_id.hex(), sections

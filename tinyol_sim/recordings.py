@@ -14,8 +14,9 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from tinyol_sim import files
 from tinyol_sim.errors import RecordingError
-from tinyol_sim.recording_formats import edge_impulse, files, labels, npz, tinyol_csv
+from tinyol_sim.recording_formats import edge_impulse, labels, npz, tinyol_csv
 from tinyol_sim.recording_formats.labels import Interval, class_name_problem, read_intervals
 from tinyol_sim.recording_formats.timestamps import gaps_in
 
@@ -234,7 +235,7 @@ def write_recording(recording: Recording, path: StrPath) -> None:
         raise RecordingError(f"{path}: {error}") from None
     if to_bytes is edge_impulse.to_bytes and not sidecar.exists():
         _write_sidecar(recording, sidecar, edge_impulse.file_label(path))
-    files.write_whole(path, data)
+    files.write_whole(path, data, RecordingError)
 
 
 def _integers(what: str, values: ArrayLike) -> NDArray[np.int64]:
@@ -312,7 +313,7 @@ def _write_sidecar(recording: Recording, sidecar: Path, file_label: str) -> None
     intervals = labels.find_intervals(
         recording._time_s(), recording.labels, recording.label_names, 1 / recording.rate_hz
     )
-    files.write_whole(sidecar, labels.intervals_to_bytes(intervals))
+    files.write_whole(sidecar, labels.intervals_to_bytes(intervals), RecordingError)
 
 
 def _label_texts(recording: Recording) -> list[str]:

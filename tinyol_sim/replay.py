@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 
 from tinyol_sim.bundle import Bundle
 from tinyol_sim.errors import DeviceError, RecordingError
+from tinyol_sim.fine_tune_end import FineTuneEnd, find_fine_tune_end
 from tinyol_sim.fine_tune_start import FineTuneStart, find_fine_tune_start
 from tinyol_sim.recordings import Recording, concatenate
 from tinyol_sim.twin import Metrics, Twin, Windows
@@ -36,6 +37,7 @@ class Plan:
 
     learn: labelled windows are lessons; else labels only score the classes of `state`.
     fine_tune: the first so many windows from fine_tune_from on take a step each; None = none.
+        It ends early where another class begins: see `fine_tune_end.find_fine_tune_end`.
     fine_tune_from: see `fine_tune_start.find_fine_tune_start`.
     settings: device settings that differ from the state's (or, without one, the bundle's).
     state: a state image to go on from; None: what training left.
@@ -66,6 +68,8 @@ class ReplayResult:
     class_names: the device's classes, then labels that it has no class for.
     truth: (n,) int16 index into class_names, -1 = no label, or not one for the whole window.
     fine_tune_start: None without fine-tuning.
+    fine_tune_end: the class that cut it short; None if nothing did.
+    fine_tune_left: windows of Plan.fine_tune that it did not get.
     metrics: the device's own; with Plan.state they include what went before.
     steps_before: fine-tuning steps that Plan.state had taken.
     counters: of this replay alone. settings: in force during it.
@@ -82,6 +86,8 @@ class ReplayResult:
     class_names: tuple[str, ...]
     truth: NDArray[np.int16]
     fine_tune_start: FineTuneStart | None
+    fine_tune_end: FineTuneEnd | None
+    fine_tune_left: int
     metrics: Metrics
     steps_before: int
     counters: dict[str, int]
@@ -132,9 +138,10 @@ def replay(
     _check_rates(bundle, recordings)
     stream = concatenate(recordings, name=", ".join(r.name for r in recordings))
     lengths = tuple(recording.n_samples for recording in recordings)
-    start = None
+    start, end = None, None
     if plan.fine_tune:
         start = find_fine_tune_start(plan.fine_tune_from, stream, lengths)
+        end = find_fine_tune_end(stream, start.sample)
     twin = Twin(bundle)
     if plan.state is not None:
         twin.state = plan.state
@@ -144,7 +151,7 @@ def replay(
     could_learn = twin.get(LEARN)
     twin.set(LEARN, float(plan.learn))
     settings, before = twin.settings(), twin.counters()
-    feeder = _Feeder(twin, stream, plan, start)
+    feeder = _Feeder(twin, stream, plan, start, end)
     windows = feeder.feed(progress)
     twin.set(LEARN, could_learn)
     if not len(windows):
@@ -165,6 +172,8 @@ def replay(
         class_names=class_names,
         truth=_window_labels(stream, class_names, sample_index, bundle.pipeline.window_len),
         fine_tune_start=start,
+        fine_tune_end=end if feeder.left_at_end else None,
+        fine_tune_left=feeder.left_at_end or twin.counters()["fine_tune_left"],
         metrics=twin.metrics(),
         steps_before=before["reconstruction_steps"],
         counters={name: value - before[name] for name, value in twin.counters().items()},
@@ -189,10 +198,17 @@ class _Feeder:
     """Feeds a stream piece by piece, with what happens between two samples in its place."""
 
     def __init__(
-        self, twin: Twin, stream: Recording, plan: Plan, start: FineTuneStart | None
+        self,
+        twin: Twin,
+        stream: Recording,
+        plan: Plan,
+        start: FineTuneStart | None,
+        end: FineTuneEnd | None,
     ) -> None:
         self.feed_s = 0.0
-        self._twin, self._stream, self._plan, self._start = twin, stream, plan, start
+        self.left_at_end = 0  # windows of fine-tuning that `end` cut off
+        self._twin, self._stream, self._plan = twin, stream, plan
+        self._start, self._end = start, end
         known = twin.classes
         # Where each label of the stream occurs first, and its class on the device, -1 = none.
         self._first = {
@@ -212,6 +228,8 @@ class _Feeder:
         cuts = {*range(0, n, chunk), *self._first, n}
         if self._start is not None:
             cuts.add(self._start.sample)
+        if self._end is not None:
+            cuts.add(self._end.sample)
         ordered = sorted(cuts)
         parts = []
         for first, stop in pairwise(ordered):
@@ -233,6 +251,9 @@ class _Feeder:
             self._class_of[label] = self._twin.add_class(self._stream.label_names[label])
         if self._start is not None and sample == self._start.sample:
             self._twin.fine_tune(self._plan.fine_tune)
+        if self._end is not None and sample == self._end.sample:
+            self.left_at_end = self._twin.counters()["fine_tune_left"]
+            self._twin.fine_tune(0)
 
     def _piece(self, first: int, stop: int) -> Windows:
         gaps = self._stream.gaps

@@ -20,18 +20,22 @@ from tinyol_sim.reporting.plot_style import DARK, LIGHT, Theme, plotting, to_png
 from tinyol_sim.reporting.plots import confusion_matrix, error_histogram, f1_by_step
 from tinyol_sim.reporting.replay_summary import summarise
 from tinyol_sim.reporting.report_html import Picture, render_html
-from tinyol_sim.reporting.timeline_plot import timeline
+from tinyol_sim.reporting.timeline_plot import timeline, timeline_remarks
 from tinyol_sim.reporting.windows_csv import windows_csv
 
 
 @dataclass(frozen=True)
 class _Plot:
-    """name: of its file; caption: what it shows; draw: a figure, or why there is none."""
+    """name: of its file; caption: what it shows; draw: a figure, or why there is none.
+
+    remarks: what else the caption says of this replay's figure.
+    """
 
     name: str
     title: str
     caption: str
     draw: Callable[[ReplayResult, Theme], Figure | str]
+    remarks: Callable[[ReplayResult], str] = lambda result: ""
 
 
 _PLOTS = (
@@ -39,8 +43,9 @@ _PLOTS = (
         "timeline",
         "What happened",
         "Labels as recorded, predictions made before the label was learned from, and the"
-        " reconstruction error. Dotted lines are gaps in the recordings.",
+        " reconstruction error.",
         timeline,
+        timeline_remarks,
     ),
     _Plot(
         "error",
@@ -114,4 +119,4 @@ def _picture(plot: _Plot, result: ReplayResult) -> Picture:
             if isinstance(figure, str):
                 return Picture(plot.name, plot.title, figure)
             images.append(to_png(figure))
-    return Picture(plot.name, plot.title, plot.caption, *images)
+    return Picture(plot.name, plot.title, plot.caption + plot.remarks(result), *images)

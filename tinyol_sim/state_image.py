@@ -16,6 +16,8 @@ from numpy.typing import NDArray
 from .errors import BundleError, StateImageError
 from .model_image import read_sections
 from .settings import SETTINGS
+from .text import printable
+from .twin import ERROR_QUANTILES
 
 MAGIC = b"TOLS"
 _NAME_BYTES = 16
@@ -49,10 +51,15 @@ class StateImage:
             for tag, payload in sections.items():
                 reader = _READERS.get(tag)
                 if reader is None:
-                    raise StateImageError(f"the state image has an unknown section {tag}")
+                    raise StateImageError(
+                        f"the state image has an unknown section {printable(tag)}"
+                    )
                 known.update(reader(payload))
         except (struct.error, ValueError, UnicodeDecodeError) as error:
             raise StateImageError(f"the state image is malformed: {error}") from None
+        missing = [tag for tag in _READERS if tag not in sections]
+        if missing:
+            raise StateImageError(f"the state image has no section {missing[0]}")
         return cls(model_id, known)
 
     def first_difference(self, other: StateImage) -> str | None:
@@ -101,7 +108,7 @@ def _read_settings(payload: bytes) -> dict[str, Any]:
 def _read_classes(payload: bytes) -> dict[str, Any]:
     (count, _) = struct.unpack_from("<HH", payload)
     names = [
-        payload[4 + _NAME_BYTES * i : 4 + _NAME_BYTES * (i + 1)].rstrip(b"\0").decode()
+        printable(payload[4 + _NAME_BYTES * i : 4 + _NAME_BYTES * (i + 1)].rstrip(b"\0").decode())
         for i in range(count)
     ]
     return {"classes.names": names}
@@ -137,10 +144,13 @@ def _read_metrics(payload: bytes) -> dict[str, Any]:
         "metrics.mean_error": np.float32(error),
     }
     at = 20
-    for i in range(quantiles):
-        fields[f"metrics.quantile{i}.count"] = struct.unpack_from("<I", payload, at)[0]
-        fields[f"metrics.quantile{i}.positions"] = np.frombuffer(payload, "<u4", 5, at + 4)
-        fields[f"metrics.quantile{i}.heights"] = np.frombuffer(payload, "<f4", 5, at + 24)
+    if quantiles != len(ERROR_QUANTILES):
+        raise ValueError(f"{quantiles} quantiles, not {len(ERROR_QUANTILES)}")
+    for quantile in ERROR_QUANTILES:
+        name = f"metrics.quantile_{quantile:g}"
+        fields[f"{name}.count"] = struct.unpack_from("<I", payload, at)[0]
+        fields[f"{name}.positions"] = np.frombuffer(payload, "<u4", 5, at + 4)
+        fields[f"{name}.heights"] = np.frombuffer(payload, "<f4", 5, at + 24)
         at += 44
     confusion = np.frombuffer(payload, "<u4", n_classes * n_classes, at)
     fields["metrics.confusion"] = confusion.reshape(n_classes, n_classes)

@@ -16,6 +16,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from ._core import ffi, lib
 from .errors import BundleError, DeviceError, StateImageError
+from .files import write_whole
 from .refusals import (
     BAD_NAME,
     BAD_VALUE,
@@ -78,6 +79,14 @@ class Windows:
     def __len__(self) -> int:
         return len(self.window_index)
 
+    def __repr__(self) -> str:
+        seen = np.unique(self.label[self.label >= 0]).tolist()
+        predicted = np.unique(self.predicted[self.predicted >= 0]).tolist()
+        return (
+            f"<Windows: {len(self)}, {int(self.anomaly.sum())} above the threshold,"
+            f" labels {seen}, predicted {predicted}>"
+        )
+
     @classmethod
     def join(cls, parts: list[Windows]) -> Windows:
         """One stretch after the other; classes added in between count 0 before they existed."""
@@ -114,11 +123,17 @@ class Twin:
 
     Raises:
         BundleError: the model is refused; the message names what and by how much.
+        DeviceError: it is made of neither a bundle nor bytes.
     """
 
     def __init__(self, bundle: Bundle | bytes) -> None:
         """From a bundle, or from a model image's bytes."""
-        image = bundle if isinstance(bundle, bytes) else bundle.model_image
+        image = bundle if isinstance(bundle, bytes) else getattr(bundle, "model_image", None)
+        if not isinstance(image, bytes):
+            raise DeviceError(
+                "a twin is made of a Bundle, or of a model image's bytes, not of"
+                f" {type(bundle).__name__}; Bundle.load(path) reads a bundle file"
+            )
         refusal = new_refusal()
         handle = lib.tinyol_twin_new(image, len(image), refusal)
         if handle == ffi.NULL:
@@ -149,13 +164,14 @@ class Twin:
                 a lesson only if its label held for all its samples.
             gaps: sorted indices of samples that do not follow the one before.
         """
-        xyz = np.ascontiguousarray(samples, dtype=np.float32)
+        with np.errstate(over="ignore"):  # a double too large becomes infinite, and is refused
+            xyz = np.ascontiguousarray(samples, dtype=np.float32)
         if xyz.ndim != 2 or xyz.shape[1] != 3:
             raise DeviceError(f"samples must have the shape (n, 3), not {xyz.shape}")
         n = len(xyz)
         with self._lock:
             label_array = self._checked_labels(labels, n)
-            gap_array = np.ascontiguousarray([] if gaps is None else gaps, dtype=np.int64)
+            gap_array = _whole_numbers(() if gaps is None else gaps, "gaps").astype(np.int64)
             if len(gap_array) and (
                 np.any(np.diff(gap_array) <= 0) or gap_array[0] < 0 or gap_array[-1] >= n
             ):
@@ -189,7 +205,7 @@ class Twin:
     def _checked_labels(self, labels: ArrayLike | None, n: int) -> NDArray[np.int16] | None:
         if labels is None:
             return None
-        array = np.ascontiguousarray(labels, dtype=np.int16)
+        array = _whole_numbers(labels, "labels")
         if array.shape != (n,):
             raise DeviceError(f"labels must have the shape ({n},), not {array.shape}")
         if n and (array.min() < -1 or array.max() >= self.n_classes):
@@ -197,7 +213,7 @@ class Twin:
                 f"labels go from {array.min()} to {array.max()}; "
                 f"this device has {self.n_classes} classes (-1 = no label)"
             )
-        return array
+        return array.astype(np.int16)
 
     def gap(self) -> None:
         """The next sample does not follow the last one."""
@@ -265,10 +281,10 @@ class Twin:
 
     def label(self, name: str | None, windows: int | None = None) -> None:
         """From now on windows are lessons for this class: the next `windows`, or until changed."""
-        index = -1 if name is None else self.class_index(name)
         refusal = new_refusal()
         count = _count(windows, "windows")
         with self._lock:
+            index = -1 if name is None else self.class_index(name)
             ensure(lib.tinyol_twin_label(self._handle, index, count, refusal), refusal)
 
     def label_back(self, name: str, windows: int) -> int:
@@ -411,7 +427,7 @@ class Twin:
 
     def save(self, path: str | Path) -> None:
         """Writes the state image to a file."""
-        Path(path).write_bytes(self.state)
+        write_whole(Path(path), self.state, StateImageError)
 
     def load(self, path: str | Path) -> None:
         """Takes over the state image in a file."""
@@ -423,6 +439,14 @@ class Twin:
             self.state = image
         except StateImageError as error:
             raise StateImageError(f"{path}: {error}") from None
+
+
+def _whole_numbers(values: ArrayLike, what: str) -> NDArray[Any]:
+    """Checked before any conversion, which would cut or wrap in silence."""
+    array = np.ascontiguousarray(values)
+    if array.size and array.dtype.kind not in "iu":
+        raise DeviceError(f"{what} must be whole numbers, not {array.dtype}")
+    return array
 
 
 def _name_bytes(name: str) -> bytes:

@@ -1,5 +1,6 @@
 #include "twin_api.h"
 
+#include <algorithm>
 #include <memory>
 #include <vector>
 
@@ -40,6 +41,8 @@ void copy_window(const tinyol::WindowResult& from, tinyol_window* to) {
   memset(to->reserved, 0, sizeof(to->reserved));
 }
 
+constexpr int kNoColumn = tinyol::kNoClass - 1;  // differs from every label
+
 }  // namespace
 
 struct tinyol_twin {
@@ -48,6 +51,14 @@ struct tinyol_twin {
   tinyol::Model model;
   tinyol::frozen::BlobNet net;
   tinyol::Device device;
+  // The last value of the label column that feed() was given: one stream may come in pieces.
+  int column = kNoColumn;
+
+  // After a command that may have changed the label: the column's next value counts anew.
+  int relabelled(int status) {
+    if (status == 0) column = kNoColumn;
+    return status;
+  }
 };
 
 extern "C" {
@@ -99,18 +110,17 @@ uint64_t tinyol_twin_feed(tinyol_twin* twin, const float* samples, uint64_t n,
   const uint32_t n_classes = device.state().classes.size;
   uint64_t written = 0;
   uint64_t next_gap = 0;
-  int current = labels != nullptr ? tinyol::kNoClass - 1 : 0;  // differs from every label
   tinyol::WindowResult result;
   for (uint64_t i = 0; i < n; ++i) {
     if (next_gap < n_gaps && gaps[next_gap] == static_cast<int64_t>(i)) {
       device.gap();
       ++next_gap;
     }
-    if (labels != nullptr && labels[i] != current) {
-      current = labels[i];
-      // The same label as before the call goes on: a stream may be fed in pieces.
-      if (current != device.current_label()) {
-        device.label(current, tinyol::kUntilStopped, nullptr);
+    if (labels != nullptr && labels[i] != twin->column) {
+      twin->column = labels[i];
+      // A label that holds already goes on, for as many windows as it was given for.
+      if (twin->column != device.current_label()) {
+        device.label(twin->column, tinyol::kUntilStopped, nullptr);
       }
     }
     if (!device.push_sample(samples + 3 * i, &result) || written >= capacity) continue;
@@ -127,7 +137,9 @@ uint64_t tinyol_twin_feed(tinyol_twin* twin, const float* samples, uint64_t n,
 }
 
 uint64_t tinyol_twin_max_windows(const tinyol_twin* twin, uint64_t n) {
-  return n / twin->model.pipeline.hop + 2;
+  // Gaps can come as often as windows fill, however far apart those are without them.
+  const tinyol::Pipeline& pipeline = twin->model.pipeline;
+  return n / std::min(pipeline.hop, pipeline.window_len) + 2;
 }
 
 void tinyol_twin_gap(tinyol_twin* twin) {
@@ -136,8 +148,8 @@ void tinyol_twin_gap(tinyol_twin* twin) {
 
 int tinyol_twin_label(tinyol_twin* twin, int class_index, uint32_t windows,
                       tinyol_refusal* refusal) {
-  return guarded(refusal,
-                 [&](Refusal* why) { return twin->device.label(class_index, windows, why); });
+  return twin->relabelled(guarded(
+      refusal, [&](Refusal* why) { return twin->device.label(class_index, windows, why); }));
 }
 
 int tinyol_twin_label_back(tinyol_twin* twin, int class_index, uint16_t windows, uint16_t* lessons,
@@ -160,7 +172,8 @@ int tinyol_twin_rename_class(tinyol_twin* twin, uint16_t index, const char* name
 }
 
 int tinyol_twin_remove_class(tinyol_twin* twin, uint16_t index, tinyol_refusal* refusal) {
-  return guarded(refusal, [&](Refusal* why) { return twin->device.remove_class(index, why); });
+  return twin->relabelled(
+      guarded(refusal, [&](Refusal* why) { return twin->device.remove_class(index, why); }));
 }
 
 uint16_t tinyol_twin_n_classes(const tinyol_twin* twin) {
@@ -184,7 +197,7 @@ float tinyol_twin_get(const tinyol_twin* twin, int setting_index) {
 }
 
 int tinyol_twin_reset(tinyol_twin* twin, tinyol_refusal* refusal) {
-  return guarded(refusal, [&](Refusal* why) { return twin->device.reset(why); });
+  return twin->relabelled(guarded(refusal, [&](Refusal* why) { return twin->device.reset(why); }));
 }
 
 void tinyol_twin_counters(const tinyol_twin* twin, tinyol_counters* counters) {
@@ -252,8 +265,8 @@ uint32_t tinyol_twin_export(const tinyol_twin* twin, uint8_t* out, uint32_t capa
 
 int tinyol_twin_import(tinyol_twin* twin, const uint8_t* image, uint32_t length,
                        tinyol_refusal* refusal) {
-  return guarded(refusal,
-                 [&](Refusal* why) { return twin->device.import_state(image, length, why); });
+  return twin->relabelled(guarded(
+      refusal, [&](Refusal* why) { return twin->device.import_state(image, length, why); }));
 }
 
 int tinyol_setting_count(void) {

@@ -77,10 +77,11 @@ uint32_t tinyol_twin_n_hidden(const tinyol_twin* twin);
 uint32_t tinyol_twin_n_outputs(const tinyol_twin* twin);
 int tinyol_twin_has_bias(const tinyol_twin* twin);
 
-/* n samples, x y z each, in g. labels: NULL, or n class indices (-1 = none): a change of value
-   sets the label from that sample on. gaps: sorted indices of samples that do not follow the one
-   before. windows, features (n_features a window) and probabilities (n_classes a window; may be
-   NULL without classes): room for `capacity` windows. Returns the number of windows written. */
+/* n samples, x y z each, in g. labels: NULL, or n class indices (-1 = none): a change of value,
+   from one call to the next too, sets the label from that sample on. gaps: sorted indices of
+   samples that do not follow the one before. windows, features (n_features a window) and
+   probabilities (n_classes a window; may be NULL without classes): room for `capacity` windows.
+   Returns the number of windows written. */
 uint64_t tinyol_twin_feed(tinyol_twin* twin, const float* samples, uint64_t n,
                           const int16_t* labels, const int64_t* gaps, uint64_t n_gaps,
                           tinyol_window* windows, float* features, float* probabilities,

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, TypeGuard
 import numpy as np
 from numpy.typing import NDArray
 
+from tinyol_sim.counted import counted
 from tinyol_sim.errors import RecordingError
 from tinyol_sim.recording_formats.parsed import (
     G_PER_UNIT,
@@ -81,8 +82,8 @@ def to_bytes(recording: Recording) -> bytes:
     """
     if len(recording.gaps):
         raise RecordingError(
-            f"an Edge Impulse file cannot hold the {len(recording.gaps)} gaps of this recording;"
-            " write .csv or .npz"
+            f"an Edge Impulse file cannot hold the {counted(len(recording.gaps), 'gap')} of this"
+            " recording; write .csv or .npz"
         )
     document: dict[str, Any] = {
         "protected": {"ver": "v1", "alg": "none"},

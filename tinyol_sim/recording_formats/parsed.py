@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tinyol_sim.errors import RecordingError
-from tinyol_sim.recording_formats.timestamps import rate_hint
+from tinyol_sim.recording_formats.timestamps import rate_hint, regular_rate_hz
 
 STANDARD_GRAVITY = 9.80665  # m/s2 in one g, exact by definition (CGPM 1901)
 G_PER_UNIT = {"g": 1.0, "m/s2": 1.0 / STANDARD_GRAVITY}
@@ -47,13 +47,20 @@ class Parsed:
     def resolve_rate(self, path: Path, asked_hz: float | None, tolerance: float) -> float:
         """The rate that holds: what was asked for, which must agree with what the file says.
 
+        Where neither is there, the rate of regular timestamps.
+
         tolerance: relative. Raises RecordingError if they differ, or nobody names a rate.
         """
         if self.rate_hz is None:
             found_hz = self.default_rate_hz if asked_hz is None else asked_hz
+            if found_hz is None and self.time_s is not None:
+                found_hz = regular_rate_hz(self.time_s)
             if found_hz is None:
                 hint = rate_hint(self.time_s)
-                raise RecordingError(f"{path}: the file does not say its rate{hint}; give rate_hz")
+                raise RecordingError(
+                    f"{path}: the file does not say its rate{hint}; give --rate-hz"
+                    " (in Python: rate_hz=)"
+                )
             return found_hz
         if asked_hz is None:
             return self.rate_hz

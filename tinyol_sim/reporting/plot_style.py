@@ -35,6 +35,7 @@ class Theme:
     quiet: str  # secondary text, axes
     grid: str
     no_label: str
+    no_prediction: str
     frozen: str  # the frozen net
     tuned: str  # the fine-tuned layer
     classes: tuple[str, ...]
@@ -55,6 +56,7 @@ LIGHT = Theme(
     quiet="#5c6570",
     grid="#e3e6ea",
     no_label="#dfe3e8",
+    no_prediction="#aab2bc",
     frozen="#8b939c",
     tuned="#d55e00",
     classes=("#0072b2", "#e69f00", "#009e73", "#cc79a7", "#56b4e9", "#f0e442"),
@@ -65,6 +67,7 @@ DARK = Theme(
     quiet="#a2abb5",
     grid="#2b3138",
     no_label="#343b43",
+    no_prediction="#5b6570",
     frozen="#8b939c",
     tuned="#ff8c42",
     classes=("#3f9fdc", "#e69f00", "#1fbf92", "#d98fb8", "#8fd0f5", "#f0e442"),

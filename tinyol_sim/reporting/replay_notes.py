@@ -3,29 +3,80 @@
 from __future__ import annotations
 
 import numpy as np
+from numpy.typing import NDArray
 
+from tinyol_sim.counted import counted
+from tinyol_sim.fine_tune_end import NORMAL
 from tinyol_sim.replay import ReplayResult
+from tinyol_sim.reporting import scores
+from tinyol_sim.reporting.error_groups import AFTER, END, THRESHOLD, error_groups, threshold_of
+
+MAX_ABOVE_THRESHOLD = 0.05  # share of normal windows; training leaves one in a hundred
 
 
 def replay_notes(result: ReplayResult) -> list[str]:
     """A sentence for each thing; empty if all went as planned."""
-    return [*_about_fine_tuning(result), *_about_labels(result), *_about_refusals(result)]
+    return [
+        *_about_fine_tuning(result),
+        *_about_threshold(result),
+        *_about_labels(result),
+        *_about_showings(result),
+        *_about_refusals(result),
+    ]
 
 
 def _about_fine_tuning(result: ReplayResult) -> list[str]:
-    notes = []
-    left = result.counters["fine_tune_left"]
-    if left:
-        asked = result.plan.fine_tune
-        notes.append(f"The recordings ended {left} windows short of the {asked} to fine-tune on.")
-    labels = result.truth[result.windows.fine_tuned]
-    met = [result.class_names[i] for i in np.unique(labels[labels >= 0])]
-    if len(met) > 1:
-        notes.append(
-            f"Fine-tuning also took windows of {_listed(met)}: what differs between them will"
-            " no longer stand out. Fewer steps, or another place to begin, keep them out."
-        )
-    return notes
+    left, asked = result.fine_tune_left, result.plan.fine_tune
+    if not left or asked is None:
+        return []
+    end = result.fine_tune_end
+    if end is None:
+        return [
+            f"The recordings ended {counted(left, 'window')} short of the {asked:,} to fine-tune"
+            " on."
+        ]
+    return [
+        f"Fine-tuning took {asked - left:,} of {counted(asked, 'window')}: it ended where"
+        f" {end.label} begins, at {end.sample / result.stream.rate_hz:.1f} s, so as not to get"
+        f" used to {end.label}."
+    ]
+
+
+def _about_threshold(result: ReplayResult) -> list[str]:
+    """After fine-tuning errors are of another size than when the threshold was set."""
+    threshold = threshold_of(result)
+    if threshold is None or not result.windows.fine_tuned.any():
+        return []
+    groups = {(group.phase, group.label): group for group in error_groups(result)}
+    group = groups.get((AFTER, NORMAL)) or groups[END, None]
+    if group.tuned is None:
+        return []
+    above = float(np.mean(group.tuned > threshold))
+    if above <= MAX_ABOVE_THRESHOLD:
+        return []
+    which = f"{NORMAL} windows after" if group.label else "windows at the end of"
+    return [
+        f"{100 * above:.0f} % of the {which} fine-tuning lie above the threshold, which was set"
+        f" at training time: set it anew. 99 % of them lie below {_quantile(group.tuned)}:"
+        f" --set {THRESHOLD}={_quantile(group.tuned)}"
+    ]
+
+
+def _quantile(errors: NDArray[np.float32]) -> str:
+    return f"{np.quantile(errors, 0.99):.3g}"
+
+
+def _about_showings(result: ReplayResult) -> list[str]:
+    """Once a class is shown, saying the same again and again is right until the label changes."""
+    labelled = result.truth >= 0
+    if not result.windows.learned.any() or len(np.unique(result.truth[labelled])) < 2:
+        return []
+    if np.any(labelled & ~scores.last_showing(result.truth)):
+        return []
+    return [
+        "Each class was shown once, in one block, which flatters F1: to repeat the last label is"
+        " right nearly always. Show the classes in turns, several times."
+    ]
 
 
 def _about_labels(result: ReplayResult) -> list[str]:
@@ -52,17 +103,17 @@ def _about_refusals(result: ReplayResult) -> list[str]:
         skipped = counters[f"{section}_not_finite"] + counters[f"{section}_over_limit"]
         if skipped:
             notes.append(
-                f"The {layer} skipped {skipped} steps whose weights would have passed"
+                f"The {layer} skipped {counted(skipped, 'step')} whose weights would have passed"
                 f" {section}.weight_limit: {section}.learning_rate is too high."
             )
     if clamped := counters["clamped_targets"]:
         notes.append(
-            f"{clamped} targets of the fine-tuned layer lay outside 0 to 1, where a sigmoid cannot"
-            " follow, and were clamped."
+            f"Of the fine-tuned layer's targets {clamped:,} lay outside 0 to 1, where a sigmoid"
+            " cannot follow, and were clamped."
         )
-    for what in ("samples", "windows"):
-        if refused := counters[f"refused_{what}"]:
-            notes.append(f"The device refused {refused} {what} as not plausible.")
+    for what in ("sample", "window"):
+        if refused := counters[f"refused_{what}s"]:
+            notes.append(f"The device refused {counted(refused, what)} as not plausible.")
     return notes
 
 

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from tinyol_sim.counted import counted
 from tinyol_sim.replay import ReplayResult
 from tinyol_sim.reporting import scores
 from tinyol_sim.reporting.error_groups import END, error_groups, threshold_of
@@ -71,7 +72,16 @@ def _fine_tuning(result: ReplayResult) -> dict[str, Any] | None:
         "steps": result.counters["reconstruction_steps"],
         "from_s": start.sample / result.stream.rate_hz,
         "from": start.why,
+        "windows_left": result.fine_tune_left,
+        "ended": _fine_tuning_end(result),
     }
+
+
+def _fine_tuning_end(result: ReplayResult) -> str:
+    end = result.fine_tune_end
+    if end is not None:
+        return f"{end.label} at {end.sample / result.stream.rate_hz:.1f} s"
+    return "the end of the recordings" if result.fine_tune_left else "as many as asked"
 
 
 def _errors(result: ReplayResult) -> list[dict[str, Any]]:
@@ -133,7 +143,7 @@ def short_float(value: float) -> str:
 
 def headline(summary: Mapping[str, Any]) -> list[tuple[str, str]]:
     """What a person asks first, as names and values."""
-    model, windows, speed = summary["model"], summary["windows"], summary["speed"]
+    model, windows = summary["model"], summary["windows"]
     rows = [
         ("recorded", _recorded(summary)),
         ("windows", f"{windows:,} of {model['window_len']} samples, one every {model['hop']}"),
@@ -147,19 +157,13 @@ def headline(summary: Mapping[str, Any]) -> list[tuple[str, str]]:
     if classifier is None:
         rows.append(("classifier", "nothing predicted"))
     else:
-        taught = f"{classifier['steps']:,} steps" if classifier["steps"] else "not taught"
-        rows.append(("classifier", f"{len(classifier['classes'])} classes, {taught}"))
+        taught = counted(classifier["steps"], "step") if classifier["steps"] else "not taught"
+        n_classes = counted(len(classifier["classes"]), "class", "classes")
+        rows.append(("classifier", f"{n_classes}, {taught}"))
         rows.append(("macro F1", _f1_text(classifier)))
     if summary["threshold"] is not None:
         share = _percent(summary["anomalies"] / windows)
-        rows.append(("above threshold", f"{summary['anomalies']:,} windows, {share}"))
-    rows.append(
-        (
-            "speed",
-            f"{_round(speed['windows_per_s'])} windows a second,"
-            f" {_round(speed['times_real_time'])} times real time",
-        )
-    )
+        rows.append(("above threshold", f"{counted(summary['anomalies'], 'window')}, {share}"))
     return rows
 
 
@@ -185,7 +189,7 @@ def class_rows(summary: Mapping[str, Any]) -> list[tuple[str, ...]]:
 def _recorded(summary: Mapping[str, Any]) -> str:
     names = [recording["name"] for recording in summary["recordings"]]
     what = ", ".join(names) if len(names) <= _MANY else f"{len(names)} recordings"
-    gaps = f"{summary['gaps']} gap" + "s" * (summary["gaps"] != 1)
+    gaps = counted(summary["gaps"], "gap")
     return f"{what}: {summary['seconds']:.1f} s at {summary['rate_hz']:g} Hz, {gaps}"
 
 
@@ -193,7 +197,10 @@ def _fine_tuning_text(fine_tuning: Mapping[str, Any] | None) -> str:
     if fine_tuning is None:
         return "none"
     start = f"{fine_tuning['from_s']:.1f} s ({fine_tuning['from']})"
-    return f"{fine_tuning['steps']:,} steps from {start}"
+    text = f"{counted(fine_tuning['steps'], 'step')} from {start}"
+    if fine_tuning["windows_left"]:
+        text += f" of {fine_tuning['asked']:,} asked for, until {fine_tuning['ended']}"
+    return text
 
 
 def _f1_text(classifier: Mapping[str, Any]) -> str:
@@ -213,8 +220,3 @@ def _error_cells(row: Mapping[str, Any]) -> tuple[str, str, str]:
 
 def _percent(share: float) -> str:
     return f"{100 * share:.{0 if share in (0, 1) else 1}f} %"
-
-
-def _round(value: float) -> str:
-    """Three digits: a measured speed has no more."""
-    return f"{float(f'{value:.3g}'):,.0f}"

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import numpy as np
 from matplotlib.axes import Axes
+from matplotlib.colors import to_rgb
 from matplotlib.figure import Figure
 from matplotlib.patches import Patch
 from numpy.typing import NDArray
 
+from tinyol_sim.counted import counted
 from tinyol_sim.replay import ReplayResult
 from tinyol_sim.reporting.error_groups import NO_LABEL, threshold_of
 from tinyol_sim.reporting.plot_style import (
@@ -23,35 +25,38 @@ from tinyol_sim.reporting.plot_style import (
 MAX_COLUMNS = 1500  # more windows than this are shown by their shares and quantiles
 MAX_GAPS = 60  # more gaps than this would hide what they part
 MAX_DOTS = 100  # up to as many windows each gets a dot
+Colour = tuple[float, float, float]
 _BAND_ROWS = 30
+_FINE_COLUMNS = 8 * MAX_COLUMNS  # of a band that shows each window for itself
+NO_PREDICTION = "no prediction"
 
 
 def timeline(result: ReplayResult, theme: Theme) -> Figure | str:
     """Truth band, predicted band, error trace with threshold; seconds on the time axis."""
-    order = _classes_in_sight(result)
-    names = [_name(i, result) for i in order]
+    entries = _legend(result, theme)
+    names = [name for name, _ in entries]
     n_columns = max(1, int(WIDTH_IN / (0.6 + 0.1 * max(map(len, names)))))
-    figure = new_figure(theme, 4.4 + 0.2 * (-(-len(order) // n_columns)))
+    figure = new_figure(theme, 4.4 + 0.2 * (-(-len(entries) // n_columns)))
     truth_axes, predicted_axes, error_axes = figure.subplots(
         3, 1, sharex=True, height_ratios=(1, 1, 6)
     )
     duration_s = result.stream.duration_s
     column = _columns(result)
-    _draw_band(truth_axes, "label", result.truth, column, result, theme)
-    _draw_band(predicted_axes, "predicted", result.windows.predicted, column, result, theme)
+    predicted = result.windows.predicted
+    _draw_band(truth_axes, "label", result.truth, theme.no_label, column, result, theme)
+    _draw_band(predicted_axes, "predicted", predicted, theme.no_prediction, column, result, theme)
     _name_stretches(truth_axes, result, theme)
     _draw_errors(error_axes, column, result, theme)
-    if len(result.stream.gaps) <= MAX_GAPS:
-        for gap in result.stream.gaps:
-            at = gap / result.stream.rate_hz
-            error_axes.axvline(at, color=theme.quiet, linewidth=0.7, linestyle=":", zorder=1)
+    for gap in _gaps_drawn(result):
+        at = gap / result.stream.rate_hz
+        error_axes.axvline(at, color=theme.quiet, linewidth=0.7, linestyle=":", zorder=1)
     error_axes.set_xlim(0, duration_s)
     error_axes.set_xlabel("time in the recordings, s")
     figure.legend(
-        [Patch(color=theme.class_colour(i)) for i in order],
+        [Patch(color=colour) for _, colour in entries],
         [f" {name}" for name in names],  # one that begins with "_" would be left out
         loc="outside upper center",
-        ncols=min(len(order), n_columns),
+        ncols=min(len(entries), n_columns),
         frameon=False,
         fontsize=9,
         labelcolor=theme.ink,
@@ -59,10 +64,37 @@ def timeline(result: ReplayResult, theme: Theme) -> Figure | str:
     return figure
 
 
-def _classes_in_sight(result: ReplayResult) -> list[int]:
-    """Classes that are shown or predicted somewhere, then -1 where a window has none."""
-    present = np.unique(np.concatenate([result.truth, result.windows.predicted])).tolist()
-    return [i for i in present if i >= 0] + [i for i in present if i < 0]
+def timeline_remarks(result: ReplayResult) -> str:
+    """Sentences for the caption, a space before each: of gaps, and of columns of many windows."""
+    remarks = ""
+    n_gaps = len(result.stream.gaps)
+    if len(_gaps_drawn(result)):
+        remarks += " Dotted lines are gaps in the recordings."
+    elif n_gaps:
+        remarks += f" The {counted(n_gaps, 'gap')} in the recordings are too many to be drawn."
+    if len(result.windows) > MAX_COLUMNS:
+        remarks += (
+            " A column of the two bands stands for several windows: where these differ, each"
+            " class fills its share of the height."
+        )
+    return remarks
+
+
+def _gaps_drawn(result: ReplayResult) -> NDArray[np.int64]:
+    gaps = result.stream.gaps
+    return gaps if len(gaps) <= MAX_GAPS else gaps[:0]
+
+
+def _legend(result: ReplayResult, theme: Theme) -> list[tuple[str, Colour]]:
+    """Name and colour of the classes in sight, then of no label and of no prediction."""
+    truth, predicted = result.truth, result.windows.predicted
+    present = np.unique(np.concatenate([truth, predicted])).tolist()
+    entries = [(_name(i, result), theme.class_colour(i)) for i in present if i >= 0]
+    if (truth < 0).any():
+        entries.append((NO_LABEL, to_rgb(theme.no_label)))
+    if (predicted < 0).any():
+        entries.append((NO_PREDICTION, to_rgb(theme.no_prediction)))
+    return entries
 
 
 def _name(index: int, result: ReplayResult) -> str:
@@ -81,25 +113,19 @@ def _draw_band(
     axes: Axes,
     title: str,
     labels: NDArray[np.int16],
+    none_colour: str,
     column: NDArray[np.int64],
     result: ReplayResult,
     theme: Theme,
 ) -> None:
-    """Each column is filled from below with the shares of its windows' classes."""
     n_classes = len(result.class_names)
-    n_columns = min(MAX_COLUMNS, len(labels))
-    count = np.zeros((n_columns, n_classes + 1))
-    np.add.at(count, (column, np.where(labels < 0, n_classes, labels)), 1)
-    # Behind a gap a window takes longer to fill: the next one stands in.
-    filled = np.flatnonzero(count.sum(axis=1))
-    nearest = np.searchsorted(filled, np.arange(n_columns)).clip(max=len(filled) - 1)
-    count = count[filled[nearest]]
-    upto = np.cumsum(count, axis=1) / count.sum(axis=1, keepdims=True)
-    height = (np.arange(_BAND_ROWS) + 0.5) / _BAND_ROWS
-    chosen = np.sum(height[:, None, None] > upto[None], axis=2)
-    colours = np.array([theme.class_colour(i) for i in [*range(n_classes), -1]])
+    if len(labels) <= MAX_COLUMNS:
+        chosen = _window_by_window(labels, result)
+    else:
+        chosen = _by_shares(labels, column, n_classes)
+    colours = np.array([*(theme.class_colour(i) for i in range(n_classes)), to_rgb(none_colour)])
     axes.imshow(
-        colours[np.minimum(chosen, n_classes)],
+        colours[chosen],  # -1 is the last one: none
         extent=(0, result.stream.duration_s, 0, 1),
         origin="lower",
         aspect="auto",
@@ -109,6 +135,30 @@ def _draw_band(
     axes.spines[:].set_visible(False)
     axes.tick_params(left=False, labelleft=False, bottom=False, labelbottom=False)
     axes.set_ylabel(title, rotation=0, ha="right", va="center", fontsize=9, labelpad=6)
+
+
+def _window_by_window(labels: NDArray[np.int16], result: ReplayResult) -> NDArray[np.int64]:
+    """Classes by [0, column]: each window from the end of the one before to its own."""
+    at_s = (np.arange(_FINE_COLUMNS) + 0.5) / _FINE_COLUMNS * result.stream.duration_s
+    index = np.searchsorted(result.time_s, at_s).clip(max=len(labels) - 1)
+    return labels[None, index].astype(np.int64)
+
+
+def _by_shares(
+    labels: NDArray[np.int16], column: NDArray[np.int64], n_classes: int
+) -> NDArray[np.int64]:
+    """Classes by [row, column]: a column is filled from below with its windows' shares."""
+    n_columns = MAX_COLUMNS
+    count = np.zeros((n_columns, n_classes + 1))
+    np.add.at(count, (column, np.where(labels < 0, n_classes, labels)), 1)
+    # Behind a gap a window takes longer to fill: the next one stands in.
+    filled = np.flatnonzero(count.sum(axis=1))
+    nearest = np.searchsorted(filled, np.arange(n_columns)).clip(max=len(filled) - 1)
+    count = count[filled[nearest]]
+    upto = np.cumsum(count, axis=1) / count.sum(axis=1, keepdims=True)
+    height = (np.arange(_BAND_ROWS) + 0.5) / _BAND_ROWS
+    chosen = np.sum(height[:, None, None] > upto[None], axis=2)
+    return np.where(chosen >= n_classes, -1, chosen)
 
 
 def _name_stretches(axes: Axes, result: ReplayResult, theme: Theme) -> None:

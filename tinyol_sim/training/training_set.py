@@ -107,9 +107,14 @@ def _normal_names(joined: Recording, wanted: Sequence[str]) -> tuple[str, ...]:
     chosen = tuple(dict.fromkeys(wanted)) or (DEFAULT_NORMAL,)
     for name in chosen:
         if name not in present:
-            labels = f"the labels are {', '.join(present)}" if present else "nothing is labelled"
+            if not present:
+                raise RecordingError(
+                    f"no sample is labelled {name!r}; nothing is labelled: leave --normal out,"
+                    " then everything counts as normal, or label the recordings (NAME.labels.csv,"
+                    " or `tinyol data convert --label`)"
+                )
             raise RecordingError(
-                f"no sample is labelled {name!r}; {labels}: "
+                f"no sample is labelled {name!r}; the labels are {', '.join(present)}: "
                 "say which label is normal (--normal LABEL)"
             )
     return chosen

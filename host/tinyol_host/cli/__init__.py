@@ -16,6 +16,7 @@ from typing import Any
 import click
 
 from tinyol_sim.errors import TinyOLError
+from tinyol_sim.text import printable
 
 INTERRUPTED = 130  # as shells say it: 128 + SIGINT
 
@@ -68,7 +69,7 @@ class _Contents(click.Group):
 @click.group(
     cls=_Contents,
     context_settings={"help_option_names": ["-h", "--help"]},
-    epilog="Try `tinyol replay --fine-tune 800 --learn --out report`: it needs no board and no"
+    epilog="Try `tinyol replay --fine-tune 900 --learn --out report`: it needs no board and no"
     " recording of your own.",
 )
 @click.version_option(package_name="tinyol", message="%(prog)s %(version)s")
@@ -107,5 +108,5 @@ def main(args: Sequence[str] | None = None) -> int:
 
 
 def _fail(message: str) -> int:
-    click.echo(f"error: {message}", err=True)
+    click.echo(f"error: {printable(message)}", err=True)
     return 1

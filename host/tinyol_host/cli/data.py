@@ -21,10 +21,12 @@ from rich.progress import (
 )
 from rich.table import Table
 
+from tinyol_host.cli.tables import print_table
 from tinyol_sim import datasets
+from tinyol_sim.counted import counted
 from tinyol_sim.recordings import Recording, read_recording, read_recordings, write_recording
 
-_RATE_HELP = "Samples a second; needed where a file does not say."
+_RATE_HELP = "Samples a second; needed where neither a file nor its regular `t` says it."
 
 
 @click.group()
@@ -91,7 +93,7 @@ def show(recordings: tuple[Path, ...], rate_hz: float | None, as_json: bool) -> 
             str(row["gaps"]),
             "\n".join(counts),
         )
-    Console().print(table)
+    print_table(Console(), table)
 
 
 @data.command()
@@ -102,8 +104,10 @@ def show(recordings: tuple[Path, ...], rate_hz: float | None, as_json: bool) -> 
 def convert(src: Path, dst: Path, label: str | None, rate_hz: float | None) -> None:
     """Write the recording SRC, a file or a folder, as DST: .csv, .npz or .json (Edge Impulse)."""
     recording = read_recording(src, rate_hz=rate_hz, label=label)
+    replaced = "replaced, " if dst.exists() else ""
     write_recording(recording, dst)
-    click.echo(f"{dst}: {recording.n_samples} samples, {recording.duration_s:.1f} s")
+    n_samples = counted(recording.n_samples, "sample")
+    click.echo(f"{dst}: {replaced}{n_samples}, {recording.duration_s:.1f} s")
 
 
 def _summary(recording: Recording) -> dict[str, Any]:

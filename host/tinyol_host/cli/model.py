@@ -10,17 +10,18 @@ from typing import Any
 import click
 from rich.console import Console
 from rich.markup import escape
-from rich.table import Table
 
-from tinyol_sim.bundle import Bundle, default_bundle
+from tinyol_host.cli.model_rows import model_rows
+from tinyol_host.cli.tables import pairs_table, print_table
+from tinyol_sim.bundle import DEFAULT_BUNDLES, Bundle, default_bundle
 from tinyol_sim.errors import BundleError, ModelError
 from tinyol_sim.frozen_net.tflite_model import TfliteModel, read_tflite
 from tinyol_sim.frozen_net.tflite_taps import Taps
 from tinyol_sim.model_image import AXES, CENTRINGS, ERROR_SOURCES, FEATURES, Pipeline
-from tinyol_sim.reporting.flat_text import flattened
 from tinyol_sim.reporting.replay_summary import short_float
 from tinyol_sim.twin import Twin
 
+SHIPPED_HZ = 119.0
 _FILE = click.Path(dir_okay=False, path_type=Path)
 
 
@@ -58,16 +59,19 @@ def model() -> None:
 @click.argument("bundle", required=False, type=_FILE)
 @click.option("--json", "as_json", is_flag=True, help="Print JSON instead of a table.")
 def show(bundle: Path | None, as_json: bool) -> None:
-    """Show what is in BUNDLE: window settings, net, start values, provenance.
+    """Show what is in BUNDLE: window settings, net, start values, how it was trained.
 
-    Without BUNDLE, the one that ships for 119 Hz.
+    Without BUNDLE, the one that ships for 119 Hz. --json prints all of it.
     """
-    loaded = default_bundle() if bundle is None else Bundle.load(bundle)
+    loaded = default_bundle(SHIPPED_HZ) if bundle is None else Bundle.load(bundle)
     facts = _facts(loaded)
     if as_json:
         click.echo(json.dumps(facts, indent=2, ensure_ascii=False))
     else:
-        _print(facts)
+        console = Console(highlight=False)
+        name = DEFAULT_BUNDLES[SHIPPED_HZ] + ", shipped" if bundle is None else str(bundle)
+        console.print(f"[bold]{escape(name)}[/bold]", soft_wrap=True)
+        print_table(console, pairs_table(model_rows(facts)))
 
 
 @model.command(name="import")
@@ -225,28 +229,3 @@ def _net(net: TfliteModel) -> list[dict[str, Any]]:
         }
         for operator in net.operators
     ]
-
-
-def _print(facts: dict[str, Any]) -> None:
-    table = Table(box=None, pad_edge=False, show_header=False)
-    table.add_column(style="dim", no_wrap=True)
-    table.add_column(overflow="fold")
-    net = {str(i): _layer_text(layer) for i, layer in enumerate(facts["net"])}
-    provenance = _shortened(facts["provenance"])
-    for name, value in flattened({**facts, "net": net, "provenance": provenance}):
-        table.add_row(escape(name), escape(value))
-    Console(highlight=False).print(table)
-
-
-def _layer_text(layer: dict[str, Any]) -> str:
-    fused = "" if layer["activation"] == "NONE" else f", {layer['activation']}"
-    return f"{layer['operator']} {layer['inputs']} to {layer['outputs']}{fused}"
-
-
-def _shortened(value: Any) -> Any:
-    """Long lists of provenance counted, not listed."""
-    if isinstance(value, dict):
-        return {name: _shortened(inner) for name, inner in value.items()}
-    if isinstance(value, list) and any(isinstance(item, (dict, list)) for item in value):
-        return f"{len(value)} entries; --json lists them"
-    return value

@@ -17,9 +17,11 @@ from rich.markup import escape
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
+from tinyol_host.cli.tables import pairs_table, print_table
 from tinyol_sim.bundle import DEFAULT_BUNDLES, Bundle, default_bundle
+from tinyol_sim.counted import counted
 from tinyol_sim.errors import BundleError, StateImageError
-from tinyol_sim.recording_formats.files import write_whole
+from tinyol_sim.files import write_whole
 from tinyol_sim.recordings import Recording, read_recording, read_recordings
 from tinyol_sim.replay import LEARN, RATE_TOLERANCE, Plan, ReplayResult
 from tinyol_sim.replay import replay as run_replay
@@ -67,7 +69,8 @@ def _parse_settings(
     "--fine-tune",
     metavar="N",
     type=click.IntRange(min=0),
-    help="Fine-tune the last layer on N windows, one step each.",
+    help="Fine-tune the last layer on N windows, one step each. It ends early where another class"
+    " begins: one that it did not begin in or, where it began without a label, any but `normal`.",
 )
 @click.option(
     "--fine-tune-from",
@@ -104,7 +107,7 @@ def _parse_settings(
     "--rate-hz",
     metavar="HZ",
     type=click.FloatRange(min=0, min_open=True),
-    help="Samples a second; needed where a file does not say.",
+    help="Samples a second; needed where neither a file nor its regular `t` says it.",
 )
 @click.option(
     "--state",
@@ -147,8 +150,8 @@ def replay(
     """
     if len(labels) not in (0, 1, max(1, len(recordings))):
         raise click.UsageError(
-            f"--label is given {len(labels)} times for {len(recordings)} recordings:"
-            " give it once, or once for each"
+            f"--label is given {len(labels)} times for"
+            f" {counted(len(recordings), 'recording')}: give it once, or once for each"
         )
     found = _read(recordings, labels, rate_hz)
     plan = Plan(
@@ -230,19 +233,14 @@ def _run(bundle: Bundle, recordings: Sequence[Recording], plan: Plan) -> ReplayR
 
 def _print(summary: Mapping[str, Any]) -> None:
     console = Console(highlight=False)
-    facts = Table(box=None, pad_edge=False, show_header=False)
-    facts.add_column(style="dim", no_wrap=True)
-    facts.add_column(overflow="fold")
-    for name, value in headline(summary):
-        facts.add_row(name, escape(value))
-    console.print(facts)
+    print_table(console, pairs_table(headline(summary)))
     for columns, rows in (
         (ERROR_COLUMNS, error_rows(summary)),
         (CLASS_COLUMNS, class_rows(summary)),
     ):
         if rows:
             console.print()
-            console.print(_figures(columns, rows))
+            print_table(console, _figures(columns, rows))
     notes = [f"note: {note}" for note in summary["notes"]]
     places = [f"{name}: {path}" for name, path in _places(summary)]
     if notes or places:

@@ -8,13 +8,15 @@ from typing import Any
 
 import click
 import numpy as np
+from numpy.typing import NDArray
 from rich.console import Console
-from rich.markup import escape
-from rich.table import Table
 
+from tinyol_host.cli.tables import pairs_table, print_table
+from tinyol_sim.bundle import Bundle
 from tinyol_sim.errors import StateImageError
 from tinyol_sim.reporting.replay_summary import short_float
 from tinyol_sim.state_image import StateImage
+from tinyol_sim.twin import Twin
 
 _FILE = click.Path(dir_okay=False, path_type=Path)
 
@@ -26,25 +28,27 @@ def state() -> None:
 
 @state.command()
 @click.argument("file", type=_FILE)
+@click.option("-m", "--model", type=_FILE, help="Its bundle: names the features.")
 @click.option("--json", "as_json", is_flag=True, help="Print all of it as JSON.")
-def show(file: Path, as_json: bool) -> None:
-    """Show the state image FILE: counters, settings, classes, weights, metrics.
+def show(file: Path, model: Path | None, as_json: bool) -> None:
+    """Show the state image FILE: counters, settings, classes, statistics, weights, metrics.
 
     A table shows the size and range of a matrix; --json prints every number.
     """
     _, image = _read(file)
+    names = None if model is None else _feature_names(Bundle.load(model), model, image)
     if as_json:
         fields = {name: _plain(value) for name, value in image.fields.items()}
         whole = {"model_id": image.model_id, **fields}
         click.echo(json.dumps(whole, indent=2, ensure_ascii=False, allow_nan=False))
         return
-    table = Table(box=None, pad_edge=False, show_header=False)
-    table.add_column(style="dim", no_wrap=True)
-    table.add_column(overflow="fold")
-    table.add_row("model", image.model_id)
+    rows = [("model", image.model_id)]
     for name, value in image.fields.items():
-        table.add_row(escape(name), escape(_text(value)))
-    Console(highlight=False).print(table)
+        if name == "statistics.mean":
+            rows += _statistics(value, image.fields["statistics.variance"], names)
+        elif name != "statistics.variance" and not _is_empty(value):
+            rows.append((name, _text(value)))
+    print_table(Console(highlight=False), pairs_table(rows))
 
 
 @state.command()
@@ -76,6 +80,35 @@ def _read(file: Path) -> tuple[bytes, StateImage]:
         raise StateImageError(f"{file}: cannot be read: {error.strerror}") from None
     except StateImageError as error:
         raise StateImageError(f"{file}: {error}") from None
+
+
+def _feature_names(bundle: Bundle, path: Path, image: StateImage) -> list[str]:
+    if bundle.model_id != image.model_id:
+        raise StateImageError(
+            f"{path}: this is model {bundle.model_id}; the state belongs to model {image.model_id}"
+        )
+    features = bundle.pipeline.features
+    width = Twin(bundle).n_features - len(features) + 1  # of the embedding, if it is a feature
+    names = []
+    for feature in features:
+        wide = feature == "embedding"
+        names += [f"{feature}[{i}]" for i in range(width)] if wide else [feature]
+    return names
+
+
+def _statistics(
+    mean: NDArray[np.float32], variance: NDArray[np.float32], names: list[str] | None
+) -> list[tuple[str, str]]:
+    """A feature a row; without names, their indices."""
+    names = names or [f"[{i}]" for i in range(len(mean))]
+    return [
+        (f"statistics {name}", f"mean {m:.6g}, variance {v:.6g}")
+        for name, m, v in zip(names, mean, variance, strict=True)
+    ]
+
+
+def _is_empty(value: Any) -> bool:
+    return isinstance(value, np.ndarray) and not value.size
 
 
 def _plain(value: Any) -> Any:

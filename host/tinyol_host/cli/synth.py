@@ -7,6 +7,7 @@ from pathlib import Path
 
 import click
 
+from tinyol_sim.counted import counted
 from tinyol_sim.recordings import concatenate, write_recording
 from tinyol_sim.synth import MODES, TRAINING_PLACEMENT, synthesize
 
@@ -67,5 +68,7 @@ def synth(
         for i, mode in enumerate(modes)
     ]
     recording = concatenate(stretches, name=output.stem)
+    replaced = "replaced, " if output.exists() else ""
     write_recording(recording, output)
-    click.echo(f"{output}: {recording.n_samples} samples, {recording.duration_s:.1f} s")
+    n_samples = counted(recording.n_samples, "sample")
+    click.echo(f"{output}: {replaced}{n_samples}, {recording.duration_s:.1f} s")

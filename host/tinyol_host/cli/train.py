@@ -12,6 +12,7 @@ from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
+from tinyol_host.cli.tables import print_table
 from tinyol_sim.errors import BundleError, ModelError
 from tinyol_sim.model_image import AXES, CENTRINGS, ERROR_SOURCES, FEATURES
 from tinyol_sim.recordings import read_recordings
@@ -37,7 +38,7 @@ def _parse_features(
 )
 @click.option(
     "-o",
-    "--output-file",
+    "--output",
     "file",
     required=True,
     type=click.Path(dir_okay=False, path_type=Path),
@@ -53,7 +54,7 @@ def _parse_features(
 @click.option(
     "--rate-hz",
     type=click.FloatRange(min=0, min_open=True),
-    help="Samples a second; needed where a file does not say.",
+    help="Samples a second; needed where neither a file nor its regular `t` says it.",
 )
 @click.option(
     "--window",
@@ -90,7 +91,7 @@ def _parse_features(
     "40-32-4-32-40, its ends the values of a window]",
 )
 @click.option(
-    "--output",
+    "--activation",
     default="linear",
     show_default=True,
     type=click.Choice(OUTPUTS),
@@ -143,7 +144,7 @@ def train(
     axes: str,
     centring: str,
     layers: str | None,
-    output: str,
+    activation: str,
     epochs: int,
     seed: int,
     features: tuple[str, ...],
@@ -172,7 +173,7 @@ def train(
         axes=axes,
         centring=centring,
         layers=widths,
-        output=output,
+        output=activation,
         epochs=epochs,
         seed=seed,
         features=features,
@@ -227,7 +228,7 @@ def _print_report(report: TrainReport, file: Path) -> None:
             row += [f"{state.auc_float:.3f}", f"{state.auc_int8:.3f}"]
         table.add_row(*row)
     console = Console(highlight=False)
-    console.print(table)
+    print_table(console, table)
     if report.explained_variance is not None:
         console.print(f"projection: keeps {report.explained_variance:.1%} of the vibration")
     if any(state.auc_int8 is not None and state.auc_int8 < 0.5 for state in report.states):

@@ -1,4 +1,4 @@
-"""Folders of recordings in the order of their names, and files that are written whole."""
+"""Files that are written whole, and folders in the order of their names."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import re
 from collections.abc import Collection
 from pathlib import Path
 
-from tinyol_sim.errors import RecordingError
+from tinyol_sim.errors import RecordingError, TinyOLError
 
 
 def files_in(folder: Path, suffixes: Collection[str]) -> list[Path]:
@@ -20,17 +20,25 @@ def folders_in(folder: Path) -> list[Path]:
     return [path for path in _entries(folder) if path.is_dir() and not path.is_symlink()]
 
 
-def write_whole(path: Path, data: bytes) -> None:
-    """Write a file by way of one beside it, so that a failure leaves what was there before."""
-    partial = path.with_name(f".{path.name}.{os.getpid()}.partial")
+def write_whole(path: Path, data: bytes, error: type[TinyOLError] = TinyOLError) -> None:
+    """Write a file by way of one beside it, so that a failure leaves what was there before.
+
+    A link is followed; a device, a pipe and the like are written to, never replaced. Raises
+    `error`, which names the file, if that cannot be done.
+    """
     try:
+        target = Path(os.path.realpath(path))
+        if target.exists() and not target.is_file():
+            target.write_bytes(data)
+            return
+        partial = target.with_name(f".{target.name}.{os.getpid()}.partial")
         try:
             partial.write_bytes(data)
-            partial.replace(path)
+            partial.replace(target)
         finally:
             partial.unlink(missing_ok=True)
-    except OSError as error:
-        raise RecordingError(f"{path}: {error.strerror or error}") from None
+    except OSError as reason:
+        raise error(f"{path}: cannot be written: {reason.strerror or reason}") from None
 
 
 def _entries(folder: Path) -> list[Path]:
