@@ -458,7 +458,7 @@ def test_paths_that_are_no_recording(tmp_path: Path) -> None:
         read_recording(write(tmp_path, "x", "r.txt"))
     with pytest.raises(RecordingError, match="suffix must be"):
         write_recording(make(), tmp_path / "r.txt")
-    with pytest.raises(RecordingError, match=r"nowhere/r\.csv: No such file"):
+    with pytest.raises(RecordingError, match=r"nowhere/r\.csv: cannot be written: No such file"):
         write_recording(make(), tmp_path / "nowhere" / "r.csv")
 
 

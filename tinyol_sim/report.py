@@ -15,6 +15,7 @@ from typing import Any
 from matplotlib.figure import Figure
 
 from tinyol_sim.errors import TinyOLError
+from tinyol_sim.files import write_whole
 from tinyol_sim.replay import ReplayResult
 from tinyol_sim.reporting.plot_style import DARK, LIGHT, Theme, plotting, to_png
 from tinyol_sim.reporting.plots import confusion_matrix, error_histogram, f1_by_step
@@ -100,12 +101,12 @@ def write_report(
         for picture in pictures:
             file = folder / f"{picture.name}.png"
             if picture.light:
-                file.write_bytes(picture.light)
+                write_whole(file, picture.light)
             else:
                 file.unlink(missing_ok=True)
-        (folder / "windows.csv").write_text(windows_csv(result), encoding="utf-8", newline="")
+        write_whole(folder / "windows.csv", windows_csv(result).encode("utf-8", "replace"))
         page = render_html(result, summary or summarise(result), pictures, command)
-        path.write_bytes(page.encode("utf-8", "replace"))
+        write_whole(path, page.encode("utf-8", "replace"))
     except OSError as error:
         raise TinyOLError(f"{error.filename or folder}: {error.strerror or error}") from None
     return path
