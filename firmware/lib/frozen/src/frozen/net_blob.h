@@ -1,6 +1,6 @@
-// The net blob: a frozen network as the host compiles it (tinyol_sim/frozen_net/net_compiler.py) and BlobNet
-// runs it, in place, from flash. Version 1. Everything is little-endian, every part begins at a
-// multiple of 4 bytes from the blob's first, and the blob itself at a multiple of 4.
+// The net blob: a frozen network as the host compiles it (tinyol_sim/frozen_net/net_compiler.py)
+// and BlobNet runs it, in place, from flash. Version 1. Everything is little-endian, every part
+// begins at a multiple of 4 bytes from the blob's first, and the blob itself at a multiple of 4.
 //
 //   header, 32 bytes
 //      0  char[4]  magic "TOLN"

@@ -12,7 +12,7 @@ void LearnedState::reset(const Model& model, uint16_t n_features) {
   metrics.reset(0);
   // Both payloads were validated by Model::parse.
   ByteReader in = model.settings;
-  Settings::read(&in, &settings, nullptr);
+  Settings::read(&in, Settings::Which::kSome, &settings, nullptr);
   in = model.head;
   ReconstructionHead::read(&in, model.n_hidden, model.n_outputs, model.has_bias, &reconstruction,
                            nullptr);

@@ -8,8 +8,8 @@
 namespace tinyol {
 namespace {
 
-// An error beyond this could overflow the running variance of the error.
-constexpr float kMaxError = 1e12f;
+// A feature beyond this could overflow its running variance.
+constexpr float kMaxFeature = 1e12f;
 // Below the error of any int8 net; keeps the logarithm's input away from zero.
 constexpr float kMinError = 1e-12f;
 
@@ -100,7 +100,7 @@ bool Learner::reconstruct(const Window& window, WindowResult* result) {
   read_tensor(net_->output(Tap::kReconstruction), output_, n);
   result->error = mean_squared_error(window.input, output_, n);
   result->tuned_error = result->error;
-  if (!(result->error <= kMaxError)) return false;
+  if (!(result->error <= kMaxFeature) || !read_embedding()) return false;
 
   ReconstructionHead& head = state.reconstruction;
   const bool in_use = head.steps.applied > 0 || fine_tune_left_ > 0 ||
@@ -110,8 +110,10 @@ bool Learner::reconstruct(const Window& window, WindowResult* result) {
       static_cast<uint8_t>(state.settings[Setting::kReconstructionLoss]));
   read_tensor(net_->output(Tap::kHidden), hidden_, model_->n_hidden);
   head.predict(hidden_, loss, output_);
-  result->tuned_error = mean_squared_error(window.input, output_, n);
-  if (!(result->tuned_error <= kMaxError)) return false;
+  // Weights near a very high limit can put the layer's error out of range: then the frozen
+  // net's stands for it, and the step below is skipped or repairs the layer.
+  const float tuned_error = mean_squared_error(window.input, output_, n);
+  if (tuned_error <= kMaxFeature) result->tuned_error = tuned_error;
   if (fine_tune_left_ > 0) {
     if (fine_tune_left_ != kUntilStopped) --fine_tune_left_;
     result->fine_tuned =
@@ -120,18 +122,22 @@ bool Learner::reconstruct(const Window& window, WindowResult* result) {
   return true;
 }
 
-uint16_t Learner::assemble(float error, float log_variance) {
-  const uint8_t wanted = model_->pipeline.features;
-  uint16_t n = 0;
-  if (wanted & kFeatureEmbedding) {
-    const TensorView embedding = net_->output(Tap::kEmbedding);
-    read_tensor(embedding, features_, embedding.length);
-    n = embedding.length;
+bool Learner::read_embedding() {
+  if (!(model_->pipeline.features & kFeatureEmbedding)) return true;
+  const TensorView embedding = net_->output(Tap::kEmbedding);
+  read_tensor(embedding, features_, embedding.length);
+  for (uint16_t j = 0; j < embedding.length; ++j) {
+    if (!(features_[j] <= kMaxFeature && features_[j] >= -kMaxFeature)) return false;
   }
+  return true;
+}
+
+void Learner::assemble(float error, float log_variance) {
+  const uint8_t wanted = model_->pipeline.features;
+  uint16_t n = wanted & kFeatureEmbedding ? net_->output(Tap::kEmbedding).length : 0;
   if (wanted & kFeatureError) features_[n++] = error;
   if (wanted & kFeatureLogError) features_[n++] = log_f32(error > kMinError ? error : kMinError);
   if (wanted & kFeatureLogVariance) features_[n++] = log_variance;
-  return n;
 }
 
 void Learner::teach(uint16_t truth, int predicted, WindowResult* result) {

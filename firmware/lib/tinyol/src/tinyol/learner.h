@@ -27,7 +27,7 @@ struct WindowResult {
   uint64_t window_index = 0;  // from 0
   float error = 0.0f;         // frozen net's mean squared reconstruction error
   float tuned_error = 0.0f;   // the fine-tuned layer's, before this window's step; equal to
-                              // `error` as long as nothing was fine-tuned
+                              // `error` where nothing was fine-tuned or it is out of range
   float log_variance = 0.0f;  // of the window, ln g^2
   float confidence = 0.0f;    // probability of `predicted`; 0 without classes
   float loss = 0.0f;          // cross-entropy before the step; 0 without a label
@@ -68,7 +68,8 @@ class Learner {
   LearnedState state;
 
  private:
-  uint16_t assemble(float error, float log_variance);
+  bool read_embedding();                           // the first features; false if out of range
+  void assemble(float error, float log_variance);  // the features behind them
   void teach(uint16_t truth, int predicted, WindowResult* result);
   bool reconstruct(const Window& window, WindowResult* result);
 

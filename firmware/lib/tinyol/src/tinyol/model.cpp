@@ -97,7 +97,7 @@ Status Model::parse(const uint8_t* image, uint32_t length, Refusal* refusal) {
       }
       case kSett:
         found.settings = in;
-        status = Settings::read(&in, nullptr, refusal);
+        status = Settings::read(&in, Settings::Which::kSome, nullptr, refusal);
         if (status != Status::kOk) return status;
         if (in.remaining() != 0) return refuse(refusal, Status::kMalformed, tag);
         break;

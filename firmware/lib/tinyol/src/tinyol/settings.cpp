@@ -70,9 +70,12 @@ void Settings::write(ByteWriter* out) const {
   }
 }
 
-Status Settings::read(ByteReader* in, Settings* into, Refusal* refusal) {
+Status Settings::read(ByteReader* in, Which which, Settings* into, Refusal* refusal) {
   const uint16_t n = in->u16();
   if (in->u16() != 0) return refuse(refusal, Status::kMalformed, "SETT");
+  if (which == Which::kAll && n != kSettingCount) {
+    return refuse(refusal, Status::kMalformed, "SETT count", kSettingCount, n);
+  }
   Settings checked;
   if (into != nullptr) checked = *into;
   for (uint16_t i = 0; i < n && in->ok(); ++i) {
@@ -82,7 +85,9 @@ Status Settings::read(ByteReader* in, Settings* into, Refusal* refusal) {
     if (!in->ok()) break;
     const int index = find_setting(id);
     if (index < 0) return refuse(refusal, Status::kUnknownSection, "SETT id", 0, id);
-    if (reserved != 0) return refuse(refusal, Status::kMalformed, "SETT");
+    if (reserved != 0 || (which == Which::kAll && index != i)) {
+      return refuse(refusal, Status::kMalformed, "SETT order", i, id);
+    }
     const Status status = checked.set(index, to, refusal);
     if (status != Status::kOk) return status;
   }

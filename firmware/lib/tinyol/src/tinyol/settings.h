@@ -55,8 +55,10 @@ struct Settings {
 
   // Section payload: u16 count, u16 0, then (u16 id, u16 0, f32 value) each, in table order.
   void write(ByteWriter* out) const;
-  // Validates; changes `into` only if it is not null. Settings not named keep their value.
-  static Status read(ByteReader* in, Settings* into, Refusal* refusal);
+  // Validates; changes `into` only if it is not null. kSome: settings not named keep their value.
+  // kAll: every one exactly once, in table order, as write() leaves them.
+  enum class Which : uint8_t { kSome, kAll };
+  static Status read(ByteReader* in, Which which, Settings* into, Refusal* refusal);
 };
 
 }  // namespace tinyol

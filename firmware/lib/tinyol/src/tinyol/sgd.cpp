@@ -7,6 +7,8 @@
 namespace tinyol {
 namespace {
 
+constexpr float kLargestFinite = 3.40282347e38f;
+
 void count(uint32_t* counter) {
   if (*counter != UINT32_MAX) ++*counter;
 }
@@ -51,26 +53,24 @@ bool sgd_step(const LinearLayer& layer, const float* input, const float* delta, 
   }
 
   // First look, then touch: nothing is written before every new weight is known to be good.
+  // A NaN and an infinity fail the comparison too, since the limit is finite.
+  bool good = true;
   bool finite = true;
-  bool within = true;
   const float* row = layer.weights;
   for (uint16_t i = 0; i < layer.n_out; ++i, row += layer.n_in) {
     const float step = scale * delta[i];
-    float worst = 0.0f;
     for (uint16_t j = 0; j < layer.n_in; ++j) {
       const float size = __builtin_fabsf(stepped(row[j], step, input[j], decay));
-      // Written so that a NaN is kept: a comparison with one is false.
-      worst = size <= worst ? worst : size;
-      if (!is_finite_f32(size)) finite = false;
+      good &= size <= rule.weight_limit;
+      finite &= size <= kLargestFinite;
     }
     if (layer.bias != nullptr) {
       const float size = __builtin_fabsf(layer.bias[i] - step);
-      worst = size <= worst ? worst : size;
-      if (!is_finite_f32(size)) finite = false;
+      good &= size <= rule.weight_limit;
+      finite &= size <= kLargestFinite;
     }
-    if (!(worst <= rule.weight_limit)) within = false;
   }
-  if (!finite || !within) {
+  if (!good) {
     count(finite ? &counts->over_limit : &counts->not_finite);
     return false;
   }

@@ -57,6 +57,10 @@ void SoftmaxHead::write(ByteWriter* out) const {
 
 Status SoftmaxHead::read(ByteReader* in, uint16_t n_features, uint16_t n_classes, SoftmaxHead* into,
                          Refusal* refusal) {
+  constexpr uint32_t kClampedAt = 20;  // a classifier has no targets to clamp
+  ByteReader ahead = *in;
+  ahead.bytes(kClampedAt);
+  if (ahead.u32() != 0) return refuse(refusal, Status::kMalformed, "SOFT clamped");
   LayerTarget target;
   if (into != nullptr) {
     into->reset(n_features);

@@ -18,6 +18,7 @@ constexpr uint32_t kMetr = tag4('M', 'E', 'T', 'R');
 constexpr uint32_t kOrder[] = {kCoun, kSett, kClas, kStat, kSoft, kReco, kMetr};
 constexpr int kSections = sizeof(kOrder) / sizeof(kOrder[0]);
 
+constexpr uint64_t kMostSamples = uint64_t{1} << 60;  // 300 million years at 119 Hz
 constexpr float kLargestMean = 1e15f;
 constexpr float kLargestVariance = 1e30f;
 
@@ -37,7 +38,9 @@ Status read_counters(ByteReader* in, Counters* into, Refusal* refusal) {
   c.refused_samples = in->u32();
   c.refused_windows = in->u32();
   if (!in->ok()) return refuse(refusal, Status::kTruncated, "COUN");
-  if (c.windows > c.samples) return refuse(refusal, Status::kMalformed, "COUN");
+  if (c.windows > c.samples || c.samples > kMostSamples) {
+    return refuse(refusal, Status::kMalformed, "COUN");
+  }
   if (into != nullptr) *into = c;
   return Status::kOk;
 }
@@ -62,12 +65,15 @@ Status read_statistics(ByteReader* in, uint16_t n_features, RunningStats* into, 
     into->reset(n_features);
     into->count = count;
   }
+  // Before the first sample all are zero: from any other start a variance could turn negative.
+  const float largest_mean = count > 0 ? kLargestMean : 0.0f;
+  const float largest_variance = count > 0 ? kLargestVariance : 0.0f;
   for (uint16_t j = 0; j < n_features; ++j) {
-    const float mean = in->bounded_f32(kLargestMean);
+    const float mean = in->bounded_f32(largest_mean);
     if (into != nullptr) into->mean[j] = mean;
   }
   for (uint16_t j = 0; j < n_features; ++j) {
-    const float variance = in->bounded_f32(kLargestVariance);
+    const float variance = in->bounded_f32(largest_variance);
     if (!(variance >= 0.0f)) in->fail();
     if (into != nullptr) into->variance[j] = variance;
   }
@@ -95,7 +101,8 @@ Status walk(const Model& model, uint16_t n_features, ImageReader reader, Learned
         status = read_counters(in, into != nullptr ? &into->counters : nullptr, refusal);
         break;
       case kSett:
-        status = Settings::read(in, into != nullptr ? &into->settings : nullptr, refusal);
+        status = Settings::read(in, Settings::Which::kAll,
+                                into != nullptr ? &into->settings : nullptr, refusal);
         break;
       case kClas:
         status = ClassTable::read(in, model.max_classes, into != nullptr ? &into->classes : nullptr,
