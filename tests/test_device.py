@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import struct
+from itertools import product
 
 import numpy as np
 import pytest
@@ -125,14 +126,28 @@ FORBIDDEN = {*range(0x20), *range(0x7F, 0xA0), 0x2028, 0x2029, 0xFEFF, 0x61C, 0x
 FORBIDDEN |= {*range(0x202A, 0x202F), *range(0x2066, 0x206A)}
 
 
-@given(st.one_of(st.binary(max_size=17), st.text(max_size=8).map(str.encode)))
-def test_class_names_against_pythons_utf8(units: Units, raw: bytes) -> None:
+def is_good_name(raw: bytes) -> bool:
     try:
         characters = set(map(ord, raw.decode("utf-8")))
     except UnicodeDecodeError:
-        characters = FORBIDDEN
-    good = 1 <= len(raw) <= 15 and not FORBIDDEN & characters
-    assert (units.lib.tinyol_unit_check_class_name(raw, len(raw)) == 0) is good
+        return False
+    return 1 <= len(raw) <= 15 and not FORBIDDEN & characters
+
+
+@given(st.one_of(st.binary(max_size=17), st.text(max_size=8).map(str.encode)))
+def test_class_names_against_pythons_utf8(units: Units, raw: bytes) -> None:
+    assert (units.lib.tinyol_unit_check_class_name(raw, len(raw)) == 0) is is_good_name(raw)
+
+
+def test_ill_formed_utf8_is_no_name(units: Units) -> None:
+    """Every two bytes; of three and four those at the borders: overlong, surrogates, too high."""
+    edges = b"\x41\x7f\x80\x8f\x90\x9f\xa0\xbf\xc0"
+    sequences = [bytes(pair) for pair in product(range(256), repeat=2)]
+    sequences += [bytes(s) for s in product(range(0xC0, 0x100), edges, edges)]
+    sequences += [bytes(s) for s in product(range(0xE0, 0x100), edges, edges, edges)]
+    for raw in sequences:
+        if (units.lib.tinyol_unit_check_class_name(raw, len(raw)) == 0) is not is_good_name(raw):
+            pytest.fail(raw.hex(" "))
 
 
 def test_every_character_as_a_name(units: Units) -> None:
