@@ -120,7 +120,7 @@ def test_foreign(bundle: Bundle, raw: bytes) -> None:
         ({"model_id": "0" * 16}, "model ids"),
         ({"model_id": 5}, "model_id is missing"),
         ({"taps": {"embedding": 1}}, "taps"),
-        ({"taps": {"embedding": 1e999, "hidden": 0, "reconstruction": 0}}, "taps"),
+        ({"taps": {"embedding": 1e999, "hidden": 0, "reconstruction": 0}}, "Infinity"),
         ({"settings": {}}, "same settings"),
         ({"settings": {"anomaly.threshold": -1}}, r"anomaly\.threshold is -1"),
         ({"settings": {"no.such": 1}}, "unknown setting"),

@@ -205,7 +205,7 @@ def _read_archive(raw: bytes) -> dict[str, bytes]:
 
 def _read_manifest(raw: bytes) -> dict[str, Any]:
     try:
-        manifest = json.loads(raw)
+        manifest = json.loads(raw, parse_constant=_refuse_constant)
     except (ValueError, RecursionError) as error:
         raise BundleError(f"manifest.json in it is not JSON: {error}") from None
     if not isinstance(manifest, dict) or manifest.get("format") != FORMAT:
@@ -218,6 +218,10 @@ def _read_manifest(raw: bytes) -> dict[str, Any]:
         if not isinstance(manifest.get(name), kind):
             raise BundleError(f"the manifest's {name} is missing or malformed")
     return manifest
+
+
+def _refuse_constant(name: str) -> None:
+    raise ValueError(f"{name} is no JSON")
 
 
 def default_bundle(rate_hz: float = 119.0) -> Bundle:

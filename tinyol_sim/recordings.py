@@ -19,6 +19,7 @@ from tinyol_sim.errors import RecordingError
 from tinyol_sim.recording_formats import edge_impulse, labels, npz, tinyol_csv
 from tinyol_sim.recording_formats.labels import Interval, class_name_problem, read_intervals
 from tinyol_sim.recording_formats.timestamps import gaps_in
+from tinyol_sim.text import printable
 
 __all__ = [
     "Interval",
@@ -46,7 +47,7 @@ class Recording:
     labels: (n,) int16 index into label_names, -1 = no label
     label_names: class names, each once
     gaps: (g,) int64, sorted; each index i says: sample i does not follow sample i - 1. 0 < i < n
-    name: what to call it in tables and plots
+    name: what to call it in tables and plots; what a terminal would obey in it is escaped
 
     Raises RecordingError if the fields do not fit together. Arrays of other number types are
     converted.
@@ -86,6 +87,7 @@ class Recording:
         object.__setattr__(self, "labels", index.astype(np.int16))
         object.__setattr__(self, "label_names", names)
         object.__setattr__(self, "gaps", gaps)
+        object.__setattr__(self, "name", printable(self.name))
 
     @property
     def n_samples(self) -> int:

@@ -5,12 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from tinyol_sim.text import printable
+
 
 def flattened(value: Any, name: str = "") -> Iterator[tuple[str, str]]:
     """Names and values of JSON's types; a list of plain values is one line."""
     if isinstance(value, Mapping):
         for key, inner in value.items():
-            yield from flattened(inner, f"{name}.{key}" if name else str(key))
+            shown = printable(str(key))
+            yield from flattened(inner, f"{name}.{shown}" if name else shown)
     elif isinstance(value, (list, tuple)) and any(
         isinstance(item, (list, tuple, Mapping)) for item in value
     ):
@@ -23,4 +26,4 @@ def flattened(value: Any, name: str = "") -> Iterator[tuple[str, str]]:
 
 
 def _plain(value: Any) -> str:
-    return f"{value:.6g}" if isinstance(value, float) else str(value)
+    return f"{value:.6g}" if isinstance(value, float) else printable(str(value))

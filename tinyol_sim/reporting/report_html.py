@@ -24,6 +24,7 @@ from tinyol_sim.reporting.replay_summary import (
     short_float,
 )
 from tinyol_sim.settings import SETTINGS
+from tinyol_sim.text import printable
 
 
 @dataclass(frozen=True)
@@ -58,7 +59,7 @@ def render_html(
         made = _pairs(flattened(result.bundle.provenance))
         parts.append(f"<details>\n<summary>How it was made</summary>\n{made}\n</details>")
     if command:
-        parts += ["<h2>Made by</h2>", f"<pre>{escape(command)}</pre>"]
+        parts += ["<h2>Made by</h2>", f"<pre>{escape(printable(command))}</pre>"]
     body = "\n".join(parts)
     return (
         '<!DOCTYPE html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'

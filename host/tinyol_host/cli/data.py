@@ -74,7 +74,7 @@ def show(recordings: tuple[Path, ...], rate_hz: float | None, as_json: bool) -> 
     """
     found = [_summary(recording) for recording in read_recordings(recordings, rate_hz=rate_hz)]
     if as_json:
-        click.echo(json.dumps(found, indent=2, ensure_ascii=False))
+        click.echo(json.dumps(found, indent=2))
         return
     table = Table(box=None, pad_edge=False)
     table.add_column("recording", overflow="fold")

@@ -66,7 +66,7 @@ def show(bundle: Path | None, as_json: bool) -> None:
     loaded = default_bundle(SHIPPED_HZ) if bundle is None else Bundle.load(bundle)
     facts = _facts(loaded)
     if as_json:
-        click.echo(json.dumps(facts, indent=2, ensure_ascii=False))
+        click.echo(json.dumps(facts, indent=2))
     else:
         console = Console(highlight=False)
         name = DEFAULT_BUNDLES[SHIPPED_HZ] + ", shipped" if bundle is None else str(bundle)

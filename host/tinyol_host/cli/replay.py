@@ -175,7 +175,7 @@ def replay(
         command = shlex.join(["tinyol", *(context.find_root().obj or ("replay",))])
         summary["report"] = str(write_report(result, out, command=command, summary=summary))
     if as_json:
-        click.echo(json.dumps(summary, indent=2, ensure_ascii=False, allow_nan=False))
+        click.echo(json.dumps(summary, indent=2, allow_nan=False))
     else:
         _print(summary)
 

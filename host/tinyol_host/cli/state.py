@@ -40,7 +40,7 @@ def show(file: Path, model: Path | None, as_json: bool) -> None:
     if as_json:
         fields = {name: _plain(value) for name, value in image.fields.items()}
         whole = {"model_id": image.model_id, **fields}
-        click.echo(json.dumps(whole, indent=2, ensure_ascii=False, allow_nan=False))
+        click.echo(json.dumps(whole, indent=2, allow_nan=False))
         return
     rows = [("model", image.model_id)]
     for name, value in image.fields.items():
@@ -116,7 +116,8 @@ def _plain(value: Any) -> Any:
     if isinstance(value, np.ndarray):
         return [_plain(item) for item in value]
     if isinstance(value, np.float32):
-        return float(short_float(float(value)))
+        # JSON has no word for what a damaged image may hold.
+        return float(short_float(float(value))) if np.isfinite(value) else str(value)
     return int(value) if isinstance(value, np.integer) else value
 
 

@@ -204,7 +204,7 @@ def train(
         )
     trained.bundle.save(file)
     if as_json:
-        click.echo(json.dumps(trained.report.as_dict(), indent=2, ensure_ascii=False))
+        click.echo(json.dumps(trained.report.as_dict(), indent=2))
     else:
         _print_report(trained.report, file)
 

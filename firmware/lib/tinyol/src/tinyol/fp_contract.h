@@ -1,4 +1,4 @@
-// Included first by every .cpp of the core: forbids the compiler to fuse a * b + c into one
+// Included first by every .cpp that computes with floats: forbids the compiler to fuse a * b + c into one
 // rounding, whatever flags the surrounding build passes. Without it GCC emits VFMA on a
 // Cortex-M4F and the weights differ from the twin's.
 #pragma once
