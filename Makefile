@@ -6,7 +6,7 @@ CXX_SOURCES := $(shell find firmware tinyol_sim/csrc tests -name '*.h' -o -name 
 BUILD_INPUTS := $(CXX_SOURCES) tinyol_sim/_build.py setup.py pyproject.toml
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint format size dist system-deps clean
+.PHONY: help demo test lint format bench size dist system-deps clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 16
@@ -27,6 +27,9 @@ format: $(VENV)/.lint ## rewrite Python and C++ in the project's style
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 	$(BIN)/clang-format -i $(CXX_SOURCES)
+
+bench: $(VENV)/.test ## instructions of each stage on the emulated Cortex-M4F
+	$(BIN)/python -m tinyol_sim.emulator.bench tinyol_sim/data/fan-119hz.tinyol
 
 size: $(VENV)/.installed ## RAM and code size of the core for a board
 	$(BIN)/python firmware/size.py
@@ -68,6 +71,6 @@ $(VENV)/.lint: $(VENV)/.installed
 
 # Without the references the tests that need them say so and are skipped.
 $(VENV)/.test: $(VENV)/.installed tests/reference.txt
-	. ./$(VENV)/compiler && $(BIN)/python -m pip install -q -e '.[test,train]'
+	. ./$(VENV)/compiler && $(BIN)/python -m pip install -q -e '.[test,train,emulator]'
 	-$(BIN)/python -m pip install -q --no-deps -r tests/reference.txt
 	@touch $@

@@ -23,3 +23,7 @@ class StateImageError(TinyOLError):
 
 class DeviceError(TinyOLError):
     """A command that the device refused; nothing learned has changed."""
+
+
+class EmulatorError(TinyOLError):
+    """The emulated board cannot be built or started, or it has stopped; says what is missing."""

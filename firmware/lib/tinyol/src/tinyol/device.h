@@ -38,6 +38,8 @@ class Device {
   // The same for the last `windows` windows; *lessons = how many were still unlabelled and known.
   Status label_back(int class_index, uint16_t windows, uint16_t* lessons, Refusal* refusal);
   int current_label() const { return label_; }
+  // Windows that the current label still holds for, or kUntilStopped; 0 without one.
+  uint32_t label_left() const { return label_ == kNoClass ? 0 : label_left_; }
 
   Status add_class(const char* name, uint32_t length, uint16_t* index, Refusal* refusal);
   Status rename_class(uint16_t index, const char* name, uint32_t length, Refusal* refusal);
@@ -56,6 +58,7 @@ class Device {
   Status import_state(const uint8_t* image, uint32_t length, Refusal* refusal);
 
   const LearnedState& state() const { return learner_.state; }
+  const Model& model() const { return model_; }
   const Learner& learner() const { return learner_; }
 
  private:

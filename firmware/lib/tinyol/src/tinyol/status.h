@@ -23,6 +23,11 @@ enum class Status : int8_t {
   kUnsupported = -14,     // an operator, type or option that this build does not run
   kMalformed = -15,       // fields that contradict each other
   kNoModel = -16,         // nothing loaded yet
+  kBusy = -17,            // another link feeds samples or transfers an image
+  kBadSequence = -18,     // a request out of order: Refusal says which number is due
+  kNoSession = -19,       // HELLO first
+  kRebooted = -20,        // the boot id is not this boot's: HELLO again
+  kUnknownRequest = -21,  // an opcode that this build does not know
 };
 
 // What exactly was refused. `where` is a field, section or operator name (static or 4-byte tag);

@@ -1,0 +1,41 @@
+#include "linked_model.h"
+
+#include "notice.h"
+
+extern "C" {
+// model.S
+extern const uint8_t tinyol_model_begin[];
+extern const uint8_t tinyol_model_end[];
+extern uint8_t tinyol_arena_begin[];
+extern uint8_t tinyol_arena_end[];
+}
+
+namespace tinyol {
+namespace emulator {
+
+Status load_linked_model(Model* model, frozen::BlobNet* net, Device* device, Refusal* refusal) {
+  const uint32_t length = static_cast<uint32_t>(tinyol_model_end - tinyol_model_begin);
+  Status status = model->parse(tinyol_model_begin, length, refusal);
+  if (status != Status::kOk) return status;
+  const uint32_t arena_bytes = static_cast<uint32_t>(tinyol_arena_end - tinyol_arena_begin);
+  status = net->load(model->net, model->net_bytes, tinyol_arena_begin, arena_bytes, refusal);
+  if (status != Status::kOk) return status;
+  return device->load(*model, net, refusal);
+}
+
+void stop_refused(const Refusal& refusal) {
+  {
+    Notice("REFUSED")
+        .decimal(static_cast<int32_t>(refusal.status))
+        .text(" ")
+        .decimal(static_cast<int32_t>(refusal.need))
+        .text(" ")
+        .decimal(static_cast<int32_t>(refusal.have))
+        .text(" ")
+        .text(refusal.where);
+  }
+  for (;;) __asm volatile("wfi");
+}
+
+}  // namespace emulator
+}  // namespace tinyol

@@ -1,0 +1,81 @@
+// The emulated board: a device and its protocol server behind one UART. Messages go in frames
+// (tinyol/serial_framing.h); what is not a message goes in notices (notice.h).
+#include "idle.h"
+#include "linked_model.h"
+#include "notice.h"
+#include "program.h"
+#include "timer.h"
+#include "tinyol/capacity.h"
+#include "tinyol/serial_framing.h"
+#include "tinyol/server.h"
+#include "tinyol/settings.h"
+#include "uart.h"
+
+extern "C" const uint32_t __boot_id[];
+
+namespace tinyol {
+namespace emulator {
+namespace {
+
+constexpr uint32_t kFirmwareVersion = 0x00000100;  // 0.1.0
+
+// At least the largest state image of this build; docs/state-image.md has the fields.
+constexpr uint32_t kStagingBytes =
+    512 + 8 * kSettingCount + 16 * kMaxClasses + 8 * kMaxFeatures + 4 * kMaxClasses * kMaxFeatures +
+    4 * kMaxInputs * (kMaxHidden + 1) + 4 * kMaxClasses * kMaxClasses;
+
+class UartLink final : public Link {
+ public:
+  bool send(const uint8_t* message, uint32_t length) override {
+    uart_write(frame_, encode_frame(message, length, frame_));
+    return true;
+  }
+
+ private:
+  uint8_t frame_[kMaxFrameBytes];
+};
+
+}  // namespace
+
+void run_program() {
+  uart_begin();
+  timer_begin();
+  idle_begin();
+  static Model model;
+  static frozen::BlobNet net;
+  static Device device;
+  static Server server;
+  alignas(8) static uint8_t staging[kStagingBytes];
+  static UartLink link;
+  static FrameParser parser;
+  Clock clock;
+
+  Refusal refusal;
+  Status status = load_linked_model(&model, &net, &device, &refusal);
+  if (status == Status::kOk && device.max_image_bytes() > sizeof(staging)) {
+    status =
+        refuse(&refusal, Status::kTooSmall, "staging", device.max_image_bytes(), sizeof(staging));
+  }
+  if (status != Status::kOk) stop_refused(refusal);
+
+  ServerIdentity identity;
+  identity.boot_id = __boot_id[0] != 0 ? __boot_id[0] : 1;
+  identity.firmware_version = kFirmwareVersion;
+  identity.capabilities = kCapabilityKernels;
+  identity.board = "emulator";
+  server.begin(&device, identity, staging, sizeof(staging));
+  server.attach(0, &link);
+
+  Notice("READY").text(identity.board);
+  for (;;) {
+    uint8_t byte;
+    while (uart_read(&byte)) {
+      if (parser.push(byte)) server.receive(0, parser.message(), parser.length(), clock.ms());
+    }
+    server.tick(clock.ms());
+    idle();
+  }
+}
+
+}  // namespace emulator
+}  // namespace tinyol

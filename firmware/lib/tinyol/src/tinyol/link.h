@@ -1,0 +1,18 @@
+// A way to one peer: USB serial, Bluetooth, a test. What a board's glue fulfils.
+#pragma once
+
+#include <stdint.h>
+
+namespace tinyol {
+
+class Link {
+ public:
+  // Queues one whole message. False if it cannot be taken now: a reply is then repeated when the
+  // peer repeats its request; an event is lost, which the peer sees by its counter.
+  virtual bool send(const uint8_t* message, uint32_t length) = 0;
+
+ protected:
+  ~Link() = default;
+};
+
+}  // namespace tinyol

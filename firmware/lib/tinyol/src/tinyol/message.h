@@ -1,0 +1,73 @@
+// One message of the wire protocol: a header, a payload, room for an authentication trailer.
+// docs/wire-protocol.md says every byte. The same messages go over serial (framed, see
+// serial_framing.h) and over Bluetooth (one ATT value each).
+#pragma once
+
+#include <stdint.h>
+
+#include "tinyol/bytes.h"
+
+namespace tinyol {
+
+constexpr uint8_t kProtocolVersion = 1;
+constexpr uint32_t kMessageHeaderBytes = 16;
+constexpr uint32_t kMaxMessageBytes = 512;  // header, payload and trailer together
+constexpr uint32_t kAuthTrailerBytes = 8;
+constexpr uint8_t kFlagAuthenticated = 1;  // a trailer follows the payload
+
+enum class MessageKind : uint8_t { kRequest = 1, kReply = 2, kEvent = 3 };
+
+enum class Request : uint8_t {
+  kHello = 1,
+  kInfo = 2,
+  kPing = 3,
+  kGoodbye = 4,
+  kSettingsList = 8,
+  kSettingSet = 9,
+  kClassesList = 12,
+  kClassAdd = 13,
+  kClassRename = 14,
+  kClassRemove = 15,
+  kLabel = 16,
+  kLabelBack = 17,
+  kFineTune = 18,
+  kMetrics = 20,
+  kStream = 24,
+  kFeedBegin = 28,
+  kFeed = 29,
+  kFeedEnd = 30,
+  kReset = 32,
+  kImageGet = 36,
+  kImageRead = 37,
+  kImagePut = 38,
+  kImageWrite = 39,
+  kImageCommit = 40,
+  kSelfTest = 44,
+};
+
+enum class Event : uint8_t {
+  kPrediction = 1,  // a window was completed
+  kSamples = 2,     // raw samples
+  kChanged = 3,     // another link changed something
+};
+
+struct MessageHeader {
+  MessageKind kind = MessageKind::kRequest;
+  uint8_t opcode = 0;
+  uint8_t flags = 0;
+  uint16_t session = 0;
+  uint16_t sequence = 0;
+  uint32_t boot_id = 0;
+  uint16_t payload_bytes = 0;
+};
+
+// False unless the bytes are exactly one message of this version: then `payload` reads it.
+bool parse_message(const uint8_t* data, uint32_t length, MessageHeader* header,
+                   ByteReader* payload);
+
+// Writes the header with a payload length of zero, to be completed by end_message.
+void begin_message(ByteWriter* out, const MessageHeader& header);
+// Bytes of the whole message; 0 when it did not fit.
+uint32_t end_message(ByteWriter* out);
+
+}  // namespace tinyol

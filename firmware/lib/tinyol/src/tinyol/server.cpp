@@ -1,0 +1,179 @@
+#include "tinyol/server.h"
+
+#include <string.h>
+
+namespace tinyol {
+namespace {
+
+void count(uint32_t* counter) {
+  if (*counter != UINT32_MAX) ++*counter;
+}
+
+MessageHeader reply_header(const MessageHeader& request, uint16_t session, uint32_t boot_id) {
+  MessageHeader header = request;
+  header.kind = MessageKind::kReply;
+  header.flags = 0;
+  header.session = session;
+  header.boot_id = boot_id;
+  return header;
+}
+
+// Every reply begins so: i8 status, u8[3] 0, u64 index of the next sample.
+void write_outcome(ByteWriter* out, Status status, uint64_t samples) {
+  out->u8(static_cast<uint8_t>(static_cast<int8_t>(status)));
+  for (int i = 0; i < 3; ++i) out->u8(0);
+  out->u64(samples);
+}
+
+void write_refusal(ByteWriter* out, const Refusal& refusal) {
+  out->bytes(refusal.where, sizeof(refusal.where));
+  out->u32(refusal.need);
+  out->u32(refusal.have);
+}
+
+}  // namespace
+
+void Server::begin(Device* device, const ServerIdentity& identity, uint8_t* staging,
+                   uint32_t staging_bytes) {
+  device_ = device;
+  identity_ = identity;
+  staging_ = staging;
+  staging_bytes_ = staging_bytes;
+}
+
+void Server::attach(int link_index, Link* link) {
+  sessions_[link_index].link = link;
+}
+
+void Server::receive(int link_index, const uint8_t* message, uint32_t length, uint32_t now_ms) {
+  MessageHeader header;
+  ByteReader payload;
+  if (!parse_message(message, length, &header, &payload) || header.kind != MessageKind::kRequest) {
+    count(&counters_.malformed);
+    return;
+  }
+  LinkSession& session = sessions_[link_index];
+  if (header.opcode == static_cast<uint8_t>(Request::kHello)) {
+    hello(link_index, header, payload, now_ms);
+    return;
+  }
+  if (header.boot_id != identity_.boot_id) {
+    answer_out_of_order(link_index, header, Status::kRebooted);
+    return;
+  }
+  if (!session.open || header.session != session.id) {
+    answer_out_of_order(link_index, header, Status::kNoSession);
+    return;
+  }
+  session.heard_ms = now_ms;
+  if (header.sequence == session.last_sequence && session.reply_bytes > 0) {
+    count(&counters_.repeated);
+    session.link->send(session.reply, session.reply_bytes);
+    return;
+  }
+  if (header.sequence != static_cast<uint16_t>(session.last_sequence + 1)) {
+    answer_out_of_order(link_index, header, Status::kBadSequence);
+    return;
+  }
+  session.last_sequence = header.sequence;
+  reply_to(link_index, header, payload);
+}
+
+void Server::hello(int link_index, const MessageHeader& header, ByteReader payload,
+                   uint32_t now_ms) {
+  const uint64_t nonce = payload.u64();
+  payload.u64();  // the peer's UTC in ms: for records, never for learning
+  if (!payload.ok() || payload.remaining() != 0) {
+    count(&counters_.malformed);
+    return;
+  }
+  LinkSession& session = sessions_[link_index];
+  // The same nonce: the peer is back after a cut, or its first HELLO was answered in vain. The
+  // session goes on, and with it the memory of what was executed.
+  if (session.id == 0 || session.nonce != nonce) {
+    drop(link_index);
+    session.nonce = nonce;
+    session.id = next_session_++;
+    if (next_session_ == 0) next_session_ = 1;
+    session.last_sequence = 0;
+    session.reply_bytes = 0;
+    session.next_event = 1;
+  }
+  session.open = true;
+  session.heard_ms = now_ms;
+
+  uint8_t reply[kMaxMessageBytes];
+  ByteWriter out(reply, sizeof(reply));
+  begin_message(&out, reply_header(header, session.id, identity_.boot_id));
+  write_outcome(&out, Status::kOk, device_->state().counters.samples);
+  write_identity(session, &out);
+  session.link->send(reply, end_message(&out));
+}
+
+void Server::answer_out_of_order(int link_index, const MessageHeader& header, Status status) {
+  const LinkSession& session = sessions_[link_index];
+  count(&counters_.refused);
+  uint8_t reply[kMaxMessageBytes];
+  ByteWriter out(reply, sizeof(reply));
+  begin_message(&out, reply_header(header, session.id, identity_.boot_id));
+  write_outcome(&out, status, device_->state().counters.samples);
+  Refusal refusal;
+  refuse(&refusal, status, "sequence", static_cast<uint16_t>(session.last_sequence + 1),
+         header.sequence);
+  write_refusal(&out, refusal);
+  session.link->send(reply, end_message(&out));
+}
+
+void Server::reply_to(int link_index, const MessageHeader& header, ByteReader payload) {
+  LinkSession& session = sessions_[link_index];
+  // The body goes to its place behind the outcome; the outcome is known only afterwards.
+  constexpr uint32_t kOutcomeBytes = 12;
+  uint8_t body[kMaxMessageBytes - kMessageHeaderBytes - kOutcomeBytes - kAuthTrailerBytes];
+  ByteWriter body_out(body, sizeof(body));
+  Refusal refusal;
+  Status status = execute(link_index, header.opcode, &payload, &body_out, &refusal);
+  if (status == Status::kOk && !body_out.ok()) {
+    status = refuse(&refusal, Status::kFull, "reply", kMaxMessageBytes, body_out.length());
+  }
+
+  ByteWriter out(session.reply, sizeof(session.reply));
+  begin_message(&out, reply_header(header, session.id, identity_.boot_id));
+  write_outcome(&out, status, device_->state().counters.samples);
+  if (status == Status::kOk) {
+    out.bytes(body, body_out.length());
+  } else {
+    count(&counters_.refused);
+    write_refusal(&out, refusal);
+  }
+  session.reply_bytes = end_message(&out);
+  session.link->send(session.reply, session.reply_bytes);
+}
+
+void Server::drop(int link_index) {
+  LinkSession& session = sessions_[link_index];
+  session.open = false;
+  session.stream_predictions = false;
+  session.stream_samples = false;
+  if (feeder_ == link_index) {
+    feeder_ = kNobody;
+    mark_gap();
+  }
+  if (transfer_link_ == link_index) {
+    transfer_link_ = kNobody;
+    transfer_ = Transfer::kNone;
+  }
+}
+
+void Server::tick(uint32_t now_ms) {
+  for (int i = 0; i < kMaxLinks; ++i) {
+    // The difference stays right when the clock wraps; it is negative when a message came in
+    // after the caller had read the clock.
+    const int32_t silent_ms = static_cast<int32_t>(now_ms - sessions_[i].heard_ms);
+    if (sessions_[i].open && silent_ms > static_cast<int32_t>(kPeerTimeoutMs)) {
+      count(&counters_.lost_peers);
+      drop(i);
+    }
+  }
+}
+
+}  // namespace tinyol

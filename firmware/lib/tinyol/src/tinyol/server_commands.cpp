@@ -1,0 +1,265 @@
+// What each request does. Payloads: docs/wire-protocol.md.
+#include "tinyol/server.h"
+
+#include <string.h>
+
+#include <initializer_list>
+
+#include "tinyol/capacity.h"
+#include "tinyol/image.h"
+#include "tinyol/self_test.h"
+
+namespace tinyol {
+namespace {
+
+constexpr uint32_t kBoardBytes = 16;
+
+// A class name as it goes over the wire: u8 length, then the bytes.
+struct WireName {
+  const char* text = nullptr;
+  uint32_t length = 0;
+};
+
+WireName read_name(ByteReader* in) {
+  WireName name;
+  name.length = in->u8();
+  name.text = reinterpret_cast<const char*>(in->bytes(name.length));
+  return name;
+}
+
+bool complete(const ByteReader& in) {
+  return in.ok() && in.remaining() == 0;
+}
+
+Status malformed(Refusal* refusal) {
+  return refuse(refusal, Status::kMalformed, "payload");
+}
+
+void write_metrics(const Metrics& m, ByteWriter* out) {
+  out->u32(m.loss.count);
+  out->f32(m.accuracy());
+  out->f32(m.macro_f1());
+  out->f32(m.loss.mean);
+  out->f32(m.error.mean);
+  for (int i = 0; i < kErrorQuantiles; ++i) {
+    out->f32(m.error_quantile[i].value(kErrorProbability[i]));
+  }
+  out->u16(m.n_classes);
+  out->u16(0);
+  for (uint16_t k = 0; k < m.n_classes; ++k) out->f32(m.f1(k));
+}
+
+}  // namespace
+
+void Server::write_identity(const LinkSession& session, ByteWriter* out) const {
+  const Model& model = device_->model();
+  out->u16(session.last_sequence);
+  out->u16(kMaxMessageBytes);
+  out->u32(identity_.firmware_version);
+  out->u32(identity_.capabilities);
+  out->u16(kArithmeticVersion);
+  out->u16(kStateFormat);
+  out->bytes(model.id, kModelIdBytes);
+  out->f32(model.pipeline.rate_hz);
+  out->u16(model.pipeline.window_len);
+  out->u16(model.pipeline.hop);
+  out->u16(device_->learner().n_features());
+  out->u16(model.n_hidden);
+  out->u16(model.n_outputs);
+  out->u16(model.max_classes);
+  out->u16(model.ring_len);
+  out->u16(0);
+  out->u32(device_->max_image_bytes());
+  char board[kBoardBytes] = {};
+  for (uint32_t i = 0; i + 1 < kBoardBytes && identity_.board[i] != '\0'; ++i) {
+    board[i] = identity_.board[i];
+  }
+  out->bytes(board, sizeof(board));
+}
+
+void Server::write_info(ByteWriter* out) const {
+  const LearnedState& state = device_->state();
+  out->u64(state.counters.windows);
+  out->u32(state.counters.gaps);
+  out->u32(state.counters.refused_samples);
+  out->u32(state.counters.refused_windows);
+  for (const StepCounts* steps : {&state.classifier.steps, &state.reconstruction.steps}) {
+    out->u32(steps->applied);
+    out->u32(steps->not_finite);
+    out->u32(steps->over_limit);
+  }
+  out->u32(state.reconstruction.clamped_targets);
+  out->u32(device_->learner().fine_tune_left());
+  out->u16(static_cast<uint16_t>(static_cast<int16_t>(device_->current_label())));
+  out->u16(state.classes.size);
+  out->u8(feeding() ? 1 : 0);
+  for (int i = 0; i < 3; ++i) out->u8(0);
+  out->u32(device_->label_left());
+  out->u32(counters_.malformed);
+  out->u32(counters_.repeated);
+  out->u32(counters_.refused);
+  out->u32(counters_.lost_peers);
+  out->u32(counters_.lost_events);
+}
+
+Status Server::execute(int link_index, uint8_t opcode, ByteReader* in, ByteWriter* out,
+                       Refusal* refusal) {
+  LinkSession& session = sessions_[link_index];
+  switch (static_cast<Request>(opcode)) {
+    case Request::kPing:
+      return complete(*in) ? Status::kOk : malformed(refusal);
+    case Request::kGoodbye:
+      if (!complete(*in)) return malformed(refusal);
+      drop(link_index);
+      return Status::kOk;
+    case Request::kInfo:
+      if (!complete(*in)) return malformed(refusal);
+      write_info(out);
+      return Status::kOk;
+    case Request::kSettingsList:
+      if (!complete(*in)) return malformed(refusal);
+      device_->state().settings.write(out);
+      return Status::kOk;
+    case Request::kClassesList: {
+      // As many from `first` on as fit; the peer asks again for the rest.
+      const uint16_t first = in->u16();
+      if (!complete(*in)) return malformed(refusal);
+      const ClassTable& classes = device_->state().classes;
+      constexpr uint16_t kPage = 24;
+      const uint16_t left = first < classes.size ? static_cast<uint16_t>(classes.size - first) : 0;
+      const uint16_t n = left < kPage ? left : kPage;
+      out->u16(classes.size);
+      out->u16(n);
+      for (uint16_t i = 0; i < n; ++i) out->bytes(classes.names[first + i], kMaxNameBytes + 1);
+      return Status::kOk;
+    }
+    case Request::kMetrics:
+      if (!complete(*in)) return malformed(refusal);
+      write_metrics(device_->state().metrics, out);
+      return Status::kOk;
+    case Request::kStream: {
+      const uint8_t what = in->u8();
+      if (!complete(*in) || what > 3) return malformed(refusal);
+      flush_samples(0);  // what is pending belongs to those who listened so far
+      session.stream_predictions = (what & 1) != 0;
+      session.stream_samples = (what & 2) != 0;
+      return Status::kOk;
+    }
+    case Request::kSelfTest: {
+      if (!complete(*in)) return malformed(refusal);
+      const SelfTest result = run_self_test();
+      out->u32(result.expected_crc);
+      out->u32(result.found_crc);
+      return Status::kOk;
+    }
+    case Request::kImageGet:
+    case Request::kImageRead:
+    case Request::kImagePut:
+    case Request::kImageWrite:
+      return transfer(link_index, opcode, in, out, refusal);
+    default:
+      break;
+  }
+  if (feeding() && feeder_ != link_index) return refuse(refusal, Status::kBusy, "feeding");
+  const Status status = execute_change(link_index, opcode, in, out, refusal);
+  if (status == Status::kOk && opcode != static_cast<uint8_t>(Request::kFeed)) {
+    tell_others(link_index, opcode);
+  }
+  return status;
+}
+
+Status Server::execute_change(int link_index, uint8_t opcode, ByteReader* in, ByteWriter* out,
+                              Refusal* refusal) {
+  switch (static_cast<Request>(opcode)) {
+    case Request::kSettingSet: {
+      const uint16_t id = in->u16();
+      const uint16_t reserved = in->u16();
+      const float value = in->f32();
+      if (!complete(*in) || reserved != 0) return malformed(refusal);
+      return device_->set(id, value, refusal);
+    }
+    case Request::kClassAdd: {
+      const WireName name = read_name(in);
+      if (!complete(*in)) return malformed(refusal);
+      uint16_t index = 0;
+      const Status status = device_->add_class(name.text, name.length, &index, refusal);
+      out->u16(index);
+      out->u16(0);
+      return status;
+    }
+    case Request::kClassRename: {
+      const uint16_t index = in->u16();
+      const WireName name = read_name(in);
+      if (!complete(*in)) return malformed(refusal);
+      return device_->rename_class(index, name.text, name.length, refusal);
+    }
+    case Request::kClassRemove: {
+      const uint16_t index = in->u16();
+      if (!complete(*in)) return malformed(refusal);
+      return device_->remove_class(index, refusal);
+    }
+    case Request::kLabel: {
+      const int16_t index = static_cast<int16_t>(in->u16());
+      const uint16_t reserved = in->u16();
+      const uint32_t windows = in->u32();
+      if (!complete(*in) || reserved != 0) return malformed(refusal);
+      return device_->label(index, windows, refusal);
+    }
+    case Request::kLabelBack: {
+      const int16_t index = static_cast<int16_t>(in->u16());
+      const uint16_t windows = in->u16();
+      if (!complete(*in)) return malformed(refusal);
+      uint16_t lessons = 0;
+      const Status status = device_->label_back(index, windows, &lessons, refusal);
+      out->u16(lessons);
+      out->u16(0);
+      return status;
+    }
+    case Request::kFineTune: {
+      const uint32_t steps = in->u32();
+      if (!complete(*in)) return malformed(refusal);
+      return device_->fine_tune(steps, refusal);
+    }
+    case Request::kReset:
+      if (!complete(*in)) return malformed(refusal);
+      return device_->reset(refusal);
+    case Request::kFeedBegin:
+      if (!complete(*in)) return malformed(refusal);
+      feeder_ = link_index;
+      mark_gap();
+      return Status::kOk;
+    case Request::kFeed:
+      return feed(in, out, refusal);
+    case Request::kFeedEnd:
+      if (!complete(*in)) return malformed(refusal);
+      if (feeder_ != link_index) return refuse(refusal, Status::kNotFound, "feed");
+      feeder_ = kNobody;
+      mark_gap();
+      return Status::kOk;
+    case Request::kImageCommit:
+      return transfer(link_index, opcode, in, out, refusal);
+    default:
+      return refuse(refusal, Status::kUnknownRequest, "opcode", 0, opcode);
+  }
+}
+
+Status Server::feed(ByteReader* in, ByteWriter* out, Refusal* refusal) {
+  if (!feeding()) return refuse(refusal, Status::kNotFound, "feed");
+  const uint8_t n = in->u8();
+  const uint8_t gap_before = in->u8();
+  const uint16_t reserved = in->u16();
+  if (!in->ok() || gap_before > 1 || reserved != 0 || in->remaining() != 12u * n) {
+    return malformed(refusal);
+  }
+  const uint64_t windows_before = device_->state().counters.windows;
+  if (gap_before != 0) mark_gap();
+  for (uint8_t i = 0; i < n; ++i) {
+    // Not checked here: the device itself refuses and counts what is not finite.
+    const float sample[3] = {in->f32(), in->f32(), in->f32()};
+    accept_sample(sample);
+  }
+  out->u32(static_cast<uint32_t>(device_->state().counters.windows - windows_before));
+  return Status::kOk;
+}
+
+}  // namespace tinyol

@@ -1,0 +1,140 @@
+#include "board_api.h"
+
+#include <deque>
+#include <memory>
+#include <vector>
+
+#include "float_mode.h"
+#include "frozen/blob_net.h"
+#include "refusal.h"
+#include "tinyol.h"
+#include "tinyol/self_test.h"
+#include "tinyol/serial_framing.h"
+#include "tinyol/server.h"
+
+namespace {
+
+using tinyol::FloatMode;
+using tinyol::Refusal;
+using tinyol::Status;
+
+class QueueLink : public tinyol::Link {
+ public:
+  bool send(const uint8_t* message, uint32_t length) override {
+    messages.emplace_back(message, message + length);
+    return true;
+  }
+  std::deque<std::vector<uint8_t>> messages;
+};
+
+}  // namespace
+
+struct tinyol_board {
+  std::vector<uint32_t> image;  // words, since the blob in it is read as such
+  std::vector<uint32_t> arena;
+  std::vector<uint8_t> staging;
+  tinyol::Model model;
+  tinyol::frozen::BlobNet net;
+  tinyol::Device device;
+  tinyol::Server server;
+  QueueLink links[tinyol::kMaxLinks];
+};
+
+extern "C" {
+
+tinyol_board* tinyol_board_new(const uint8_t* model_image, uint32_t length, uint32_t boot_id,
+                               tinyol_refusal* refusal) {
+  const FloatMode mode;
+  auto board = std::make_unique<tinyol_board>();
+  board->image.resize((length + 3) / 4);
+  if (length > 0) memcpy(board->image.data(), model_image, length);
+  const uint8_t* image = reinterpret_cast<const uint8_t*>(board->image.data());
+  Refusal why;
+  Status status = board->model.parse(image, length, &why);
+  tinyol::frozen::NetHeader header;
+  if (status == Status::kOk) {
+    status =
+        tinyol::frozen::read_net_header(board->model.net, board->model.net_bytes, &header, &why);
+  }
+  if (status == Status::kOk) {
+    board->arena.resize((header.arena_bytes + 3) / 4);
+    status =
+        board->net.load(board->model.net, board->model.net_bytes,
+                        reinterpret_cast<uint8_t*>(board->arena.data()), header.arena_bytes, &why);
+  }
+  if (status == Status::kOk) status = board->device.load(board->model, &board->net, &why);
+  if (tinyol::report(status, why, refusal) != 0) return nullptr;
+
+  board->staging.resize(board->device.max_image_bytes());
+  tinyol::ServerIdentity identity;
+  identity.boot_id = boot_id;
+  identity.firmware_version = 0x00000100;
+  identity.capabilities = tinyol::kCapabilityKernels;
+  identity.board = "sim";
+  board->server.begin(&board->device, identity, board->staging.data(),
+                      static_cast<uint32_t>(board->staging.size()));
+  for (int i = 0; i < tinyol::kMaxLinks; ++i) board->server.attach(i, &board->links[i]);
+  return board.release();
+}
+
+void tinyol_board_free(tinyol_board* board) {
+  delete board;
+}
+
+void tinyol_board_receive(tinyol_board* board, int link, const uint8_t* message, uint32_t length,
+                          uint32_t now_ms) {
+  const FloatMode mode;
+  board->server.receive(link, message, length, now_ms);
+}
+
+uint32_t tinyol_board_take(tinyol_board* board, int link, uint8_t* out) {
+  auto& messages = board->links[link].messages;
+  if (messages.empty()) return 0;
+  const uint32_t length = static_cast<uint32_t>(messages.front().size());
+  memcpy(out, messages.front().data(), length);
+  messages.pop_front();
+  return length;
+}
+
+void tinyol_board_sense(tinyol_board* board, const float* samples, uint32_t n, int gap) {
+  const FloatMode mode;
+  for (uint32_t i = 0; i < n; ++i) {
+    board->server.push_sample(samples + 3 * i, gap != 0 && i == 0);
+  }
+}
+
+void tinyol_board_tick(tinyol_board* board, uint32_t now_ms) {
+  board->server.tick(now_ms);
+}
+void tinyol_board_drop(tinyol_board* board, int link) {
+  board->server.drop(link);
+}
+
+uint32_t tinyol_board_max_image_bytes(const tinyol_board* board) {
+  return board->device.max_image_bytes();
+}
+
+uint32_t tinyol_board_export(const tinyol_board* board, uint8_t* out, uint32_t capacity) {
+  return board->device.export_state(out, capacity);
+}
+
+int tinyol_board_import(tinyol_board* board, const uint8_t* image, uint32_t length,
+                        tinyol_refusal* refusal) {
+  const FloatMode mode;
+  Refusal why;
+  const Status status = board->device.import_state(image, length, &why);
+  return tinyol::report(status, why, refusal);
+}
+
+void tinyol_self_test(uint32_t* expected, uint32_t* found) {
+  const FloatMode mode;
+  const tinyol::SelfTest result = tinyol::run_self_test();
+  *expected = result.expected_crc;
+  *found = result.found_crc;
+}
+
+uint32_t tinyol_encode_frame(const uint8_t* message, uint32_t length, uint8_t* frame) {
+  return tinyol::encode_frame(message, length, frame);
+}
+
+}  // extern "C"

@@ -1,0 +1,43 @@
+// A whole device with its protocol server in this process, for the sim: transport: messages in,
+// messages out, samples in. The same Server that a board runs.
+#pragma once
+
+#include "twin_api.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+// cdef begin
+typedef struct tinyol_board tinyol_board;
+
+/* NULL if the model is refused. boot_id: not 0, different at every boot. */
+tinyol_board* tinyol_board_new(const uint8_t* model_image, uint32_t length, uint32_t boot_id,
+                               tinyol_refusal* refusal);
+void tinyol_board_free(tinyol_board* board);
+
+/* One message from link 0 or 1. */
+void tinyol_board_receive(tinyol_board* board, int link, const uint8_t* message, uint32_t length,
+                          uint32_t now_ms);
+/* The next message that the device has sent on a link: its length, 0 if there is none. `out` has
+   room for 512 bytes. */
+uint32_t tinyol_board_take(tinyol_board* board, int link, uint8_t* out);
+/* Samples from the board's own sensor; gap: the first does not follow the last one. */
+void tinyol_board_sense(tinyol_board* board, const float* samples, uint32_t n, int gap);
+void tinyol_board_tick(tinyol_board* board, uint32_t now_ms);
+void tinyol_board_drop(tinyol_board* board, int link);
+
+uint32_t tinyol_board_max_image_bytes(const tinyol_board* board);
+uint32_t tinyol_board_export(const tinyol_board* board, uint8_t* out, uint32_t capacity);
+int tinyol_board_import(tinyol_board* board, const uint8_t* image, uint32_t length,
+                        tinyol_refusal* refusal);
+
+/* expected and found CRC-32 of the learning script. */
+void tinyol_self_test(uint32_t* expected, uint32_t* found);
+/* One serial frame; `frame` has room for 524 bytes. Returns its length. */
+uint32_t tinyol_encode_frame(const uint8_t* message, uint32_t length, uint8_t* frame);
+// cdef end
+
+#ifdef __cplusplus
+}
+#endif

@@ -1,0 +1,52 @@
+"""Array sizes of a build that fits one model exactly: the macros of tinyol/capacity.h."""
+
+from __future__ import annotations
+
+import struct
+from dataclasses import dataclass
+
+from ..errors import BundleError, EmulatorError
+from ..model_image import MAGIC, Pipeline, read_sections
+
+_NET_HEADER = struct.Struct("<4sHHHHHHHHIII")  # firmware/lib/frozen/src/frozen/net_blob.h
+_TENSOR_BYTES = 12
+_TENSOR_LENGTH_AT = 4
+
+
+@dataclass(frozen=True)
+class Capacities:
+    """What a build for one model needs."""
+
+    macros: dict[str, int]  # TINYOL_MAX_...: each at least 1
+    arena_bytes: int
+
+
+def capacities_for(model_image: bytes) -> Capacities:
+    """Reads the sizes from a model image.
+
+    Raises:
+        EmulatorError: not a model image, damaged, or one without a net for our own kernels.
+    """
+    try:
+        _, sections = read_sections(model_image, MAGIC, "model image")
+        pipeline = Pipeline.from_bytes(sections["PIPE"], sections["LIMS"])
+        net = _NET_HEADER.unpack_from(sections["NETB"])
+        embedding, arena_bytes = net[5], net[9]
+        at = _NET_HEADER.size + _TENSOR_BYTES * embedding + _TENSOR_LENGTH_AT
+        (embedding_len,) = struct.unpack_from("<H", sections["NETB"], at)
+        (n_hidden,) = struct.unpack_from("<H", sections["RECO"])
+    except BundleError as error:
+        raise EmulatorError(str(error)) from None
+    except (KeyError, struct.error):
+        raise EmulatorError(
+            "the model image has no frozen net for the emulated board's kernels"
+        ) from None
+    n_features = sum(embedding_len if name == "embedding" else 1 for name in pipeline.features)
+    needed = {
+        "TINYOL_MAX_CLASSES": pipeline.max_classes,
+        "TINYOL_MAX_FEATURES": n_features,
+        "TINYOL_MAX_HIDDEN": n_hidden,
+        "TINYOL_MAX_INPUTS": pipeline.n_inputs,
+        "TINYOL_MAX_RING": pipeline.ring_len,
+    }
+    return Capacities({name: max(1, size) for name, size in needed.items()}, arena_bytes)

@@ -1,0 +1,209 @@
+"""The emulated board on unicorn: nothing to install but two wheels, and no other process.
+
+The CPU runs in a thread of its own. It sleeps while the firmware waits for a byte (WFI), so that
+an idle board costs nothing.
+"""
+
+from __future__ import annotations
+
+import atexit
+import secrets
+import threading
+import time
+from collections import deque
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+from ..errors import EmulatorError
+from .block_counter import BlockCounter
+from .elf import load_segments
+from .inbox import Inbox
+from .machine import (
+    BOOT_ID_ADDRESS,
+    FLASH_BASE,
+    MEMORY_BYTES,
+    NOT_RUNNING,
+    NS_PER_INSTRUCTION,
+    RAM_BASE,
+    START_TIMEOUT_S,
+    TIMER_HZ,
+)
+
+UNICORN = "unicorn==2.1.4"
+
+_PAGE = 0x1000
+_TIMER_BASE, _UART_BASE, _SYSTEM_BASE = 0x40002000, 0x40004000, 0xE000E000
+_UART_DATA, _UART_STATE, _RECEIVE_FULL = 0x00, 0x04, 2
+_TIMER_VALUE = 0x04
+_NS_PER_TICK = 1_000_000_000 // TIMER_HZ
+_WAKE_S = 0.1  # firmware/boards/emulator/timer.h
+
+
+class UnicornMachine:
+    """A Machine (machine.py).
+
+    Raises:
+        EmulatorError: unicorn is not installed.
+    """
+
+    def __init__(self, image: Path, *, icount: bool = False) -> None:
+        try:
+            import unicorn
+        except ImportError:
+            raise EmulatorError(f"this machine needs unicorn: `pip install {UNICORN}`") from None
+        self._unicorn: Any = unicorn
+        self._segments = load_segments(image)
+        self._icount = icount
+        self._counter: BlockCounter | None = None
+        self._inbox = Inbox()
+        self._cpu: Any = None
+        self._thread: threading.Thread | None = None
+        self._power = False
+        self._wake = threading.Event()
+        self._to_board: deque[int] = deque()
+        self._from_board = bytearray()
+        self._started_ns = 0
+
+    # --- Machine -------------------------------------------------------------------------
+
+    def start(self) -> None:
+        """See Machine."""
+        if self._power:
+            raise EmulatorError("the emulated board is running already")
+        self._inbox = Inbox()
+        self._counter = BlockCounter() if self._icount else None
+        self._to_board.clear()
+        self._from_board.clear()
+        self._wake.clear()
+        self._cpu = self._new_cpu()
+        self._started_ns = time.monotonic_ns()
+        self._power = True
+        self._thread = threading.Thread(target=self._run, name="emulated-cpu", daemon=True)
+        self._thread.start()
+        atexit.register(self.stop)
+        try:
+            self._inbox.wait_ready(START_TIMEOUT_S)
+        except BaseException:  # Ctrl-C too
+            self.stop()
+            raise
+
+    def write(self, data: bytes) -> None:
+        """See Machine."""
+        if not self._power:
+            raise EmulatorError(NOT_RUNNING)
+        self._to_board.extend(data)
+        self._wake.set()
+
+    def read(self, timeout: float) -> bytes:
+        """See Machine."""
+        return self._inbox.get(timeout)
+
+    def stop(self) -> None:
+        """See Machine."""
+        self._power = False
+        self._inbox.fail(NOT_RUNNING)
+        thread, self._thread = self._thread, None
+        if thread is None:
+            return
+        self._wake.set()
+        while thread.is_alive():  # again, should it come just before the CPU is set going
+            self._cpu.emu_stop()
+            thread.join(0.02)
+        self._cpu = None
+        atexit.unregister(self.stop)
+
+    def instructions(self) -> int | None:
+        """See Machine; counted with icount only, since it takes half the speed."""
+        return self._counter.instructions if self._counter is not None else None
+
+    @property
+    def notices(self) -> list[str]:
+        """See Machine."""
+        return self._inbox.notices
+
+    def __enter__(self) -> UnicornMachine:
+        """See Machine."""
+        self.start()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        """See Machine."""
+        self.stop()
+
+    # --- the board -----------------------------------------------------------------------
+
+    def _new_cpu(self) -> Any:
+        uc, arm = self._unicorn, self._unicorn.arm_const
+        cpu = uc.Uc(uc.UC_ARCH_ARM, uc.UC_MODE_THUMB | uc.UC_MODE_MCLASS)
+        cpu.ctl_set_cpu_model(arm.UC_CPU_ARM_CORTEX_M4)
+        cpu.mem_map(FLASH_BASE, MEMORY_BYTES, uc.UC_PROT_READ | uc.UC_PROT_EXEC)
+        cpu.mem_map(RAM_BASE, MEMORY_BYTES, uc.UC_PROT_READ | uc.UC_PROT_WRITE)
+        cpu.mem_map(_SYSTEM_BASE, _PAGE)  # written at start-up, and without effect here
+        cpu.mmio_map(_UART_BASE, _PAGE, self._read_uart, None, self._write_uart, None)
+        cpu.mmio_map(_TIMER_BASE, _PAGE, self._read_timer, None, _ignore_write, None)
+        for address, content in self._segments:
+            cpu.mem_write(address, content)
+        boot_id = secrets.randbits(32) or 1
+        cpu.mem_write(BOOT_ID_ADDRESS, boot_id.to_bytes(4, "little"))
+        if self._counter is not None:
+            cpu.hook_add(uc.UC_HOOK_BLOCK, self._counter.on_block)
+            cpu.ctl_flush_tb()
+        return cpu
+
+    def _run(self) -> None:
+        """The CPU's thread: unicorn returns whenever the firmware executes WFI."""
+        cpu, arm = self._cpu, self._unicorn.arm_const
+        stack_top, pc = (int.from_bytes(cpu.mem_read(at, 4), "little") for at in (0, 4))
+        cpu.reg_write(arm.UC_ARM_REG_SP, stack_top)
+        try:
+            while self._power:
+                cpu.emu_start(pc | 1, MEMORY_BYTES - 1)
+                pc = cpu.reg_read(arm.UC_ARM_REG_PC)
+                self._hand_over()
+                if not self._to_board:
+                    self._wake.wait(_WAKE_S)
+                self._wake.clear()
+        except self._unicorn.UcError as error:
+            pc = cpu.reg_read(arm.UC_ARM_REG_PC)
+            self._hand_over()
+            self._inbox.fail(f"the emulated CPU has stopped at 0x{pc:08x}: {error}")
+        except Exception as error:
+            # Nobody would see it in this thread; whoever reads gets it instead.
+            self._inbox.fail(f"the emulator has failed: {error!r}")
+
+    def _hand_over(self) -> None:
+        if self._from_board:
+            self._inbox.put(bytes(self._from_board))
+            self._from_board.clear()
+
+    def _read_uart(self, _: Any, offset: int, size: int, data: Any) -> int:
+        if offset == _UART_STATE:
+            return _RECEIVE_FULL if self._to_board else 0
+        if offset == _UART_DATA and self._to_board:
+            return self._to_board.popleft()
+        return 0
+
+    def _write_uart(self, _: Any, offset: int, size: int, value: int, data: Any) -> None:
+        if offset == _UART_DATA:
+            self._from_board.append(value & 0xFF)
+            if value == 0:
+                self._hand_over()
+
+    def _read_timer(self, _: Any, offset: int, size: int, data: Any) -> int:
+        if offset != _TIMER_VALUE:
+            return 0
+        if self._counter is not None:
+            ns = self._counter.instructions * NS_PER_INSTRUCTION
+        else:
+            ns = time.monotonic_ns() - self._started_ns
+        return 0xFFFFFFFF - (ns // _NS_PER_TICK) % (1 << 32)
+
+
+def _ignore_write(_: Any, offset: int, size: int, value: int, data: Any) -> None:
+    """The timer is set up once, as this machine has it."""
