@@ -1,5 +1,5 @@
-// Included first by every .cpp that computes with floats: forbids the compiler to fuse a * b + c into one
-// rounding, whatever flags the surrounding build passes. Without it GCC emits VFMA on a
+// Included first by every .cpp that computes with floats: forbids the compiler to fuse a * b + c
+// into one rounding, whatever flags the surrounding build passes. Without it GCC emits VFMA on a
 // Cortex-M4F and the weights differ from the twin's.
 #pragma once
 
