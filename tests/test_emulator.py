@@ -12,6 +12,7 @@ from wire_by_hand import (
     FEED_BEGIN,
     FEED_END,
     FINE_TUNE,
+    INFO,
     LABEL,
     LABEL_BACK,
     RESET,
@@ -119,8 +120,9 @@ def test_state_is_the_twins_byte_by_byte(compiler: str, optimize: str, machine: 
         wire = open_wire(board)
         run_script(wire, twin)
         same_state(wire, twin)
-        expected, found = struct.unpack("<II", wire.request(SELF_TEST))
+        expected, found, *net = struct.unpack("<IIII", wire.request(SELF_TEST))
     assert found == expected
+    assert net[0] == net[1]
     fields = StateImage.from_bytes(twin.state).fields
     assert fields["classes.names"] == ["a", "c"]
     assert fields["softmax.steps"] > 100
@@ -138,17 +140,35 @@ def test_a_float32_net_gives_the_same_bits_too(compiler: str, machine: str) -> N
         same_state(wire, twin)
 
 
+def fused_flags(compiler: str) -> list[str]:
+    flags = ["-DTINYOL_TEST_FUSED", "-ffp-contract=fast"]
+    if compiler == "zig":  # clang thinks VFMA slow on a Cortex-M4, and has to be talked into it
+        flags.append("-mcpu=cortex_m4+vfp4d16sp-slowfpvfmx")
+    return flags
+
+
 @by_each_compiler
 @pytest.mark.parametrize("machine", [unicorn])
 def test_a_fused_build_fails_the_self_test_and_differs(compiler: str, machine: str) -> None:
     bundle = int8_bundle()
-    fused = ["-DTINYOL_TEST_FUSED", "-ffp-contract=fast"]
-    if compiler == "zig":  # clang thinks VFMA slow on a Cortex-M4, and has to be talked into it
-        fused.append("-mcpu=cortex_m4+vfp4d16sp-slowfpvfmx")
     twin = Twin(bundle)
-    with new_machine(build_image(bundle, compiler=compiler, extra=fused), machine) as board:
+    image = build_image(bundle, compiler=compiler, extra=fused_flags(compiler))
+    with new_machine(image, machine) as board:
         wire = open_wire(board)
-        expected, found = struct.unpack("<II", wire.request(SELF_TEST))
+        expected, found = struct.unpack_from("<II", wire.request(SELF_TEST))
         assert found != expected
         with pytest.raises(pytest.fail.Exception, match="differ in"):
             run_script(wire, twin)
+
+
+@by_each_compiler
+@pytest.mark.parametrize("machine", [unicorn])
+def test_a_fused_build_fails_the_golden_vectors_of_a_float32_net(
+    compiler: str, machine: str
+) -> None:
+    image = build_image(float32_bundle(), compiler=compiler, extra=fused_flags(compiler))
+    with new_machine(image, machine) as board:
+        wire = open_wire(board)
+        _, _, expected, found = struct.unpack("<IIII", wire.request(SELF_TEST))
+        assert found != expected
+        assert wire.request(INFO)[-4:] == bytes(4)  # both failed at boot

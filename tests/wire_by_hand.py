@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from tinyol_sim.emulator.machine import Machine
 
-HELLO, CLASS_ADD, CLASS_REMOVE, SETTING_SET = 1, 13, 15, 9
+HELLO, INFO, CLASS_ADD, CLASS_REMOVE, SETTING_SET = 1, 2, 13, 15, 9
 LABEL, LABEL_BACK, FINE_TUNE = 16, 17, 18
 FEED_BEGIN, FEED, FEED_END = 28, 29, 30
 RESET, IMAGE_GET, IMAGE_READ, SELF_TEST = 32, 36, 37, 44

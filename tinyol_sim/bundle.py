@@ -20,6 +20,7 @@ from typing import Any
 
 from .errors import BundleError, ModelError, TinyOLError
 from .files import write_whole
+from .frozen_net.golden_vectors import GoldenVectors, golden_vectors
 from .frozen_net.net_compiler import compile_net
 from .frozen_net.tflite_model import read_tflite, with_outputs
 from .frozen_net.tflite_taps import Taps, find_taps, last_layer
@@ -38,7 +39,7 @@ from .text import printable
 FORMAT = "tinyol-bundle"
 FORMAT_VERSION = 1
 MANIFEST, TFLITE, IMAGE = "manifest.json", "model.tflite", "model.bin"
-SECTIONS = ("PIPE", "LIMS", "NETB", "RECO", "SETT")
+SECTIONS = ("PIPE", "LIMS", "NETB", "RECO", "SETT", "TEST")
 MAX_MEMBER_BYTES = 64 << 20
 # One date for every bundle, so that equal contents are equal files.
 _DATE = (1980, 1, 1, 0, 0, 0)
@@ -91,8 +92,13 @@ class Bundle:
         layer = last_layer(model, taps)
         chosen = dict(settings or {})
         chosen.setdefault("reconstruction.loss", 1.0 if layer.activation == "sigmoid" else 0.0)
+        blob = compile_net(model, taps)
         image = pack_model_image(
-            pipeline, compile_net(model, taps), HeadStart(layer.weights, layer.bias), chosen
+            pipeline,
+            blob,
+            HeadStart(layer.weights, layer.bias),
+            chosen,
+            golden_vectors(model, taps, blob),
         )
         model_id, sections = read_sections(image, MAGIC, "model image")
         return cls(
@@ -174,6 +180,9 @@ class Bundle:
             raise BundleError(str(error)) from None
         if sections["NETB"] != blob:
             raise BundleError("model.tflite and model.bin do not hold the same net")
+        golden = GoldenVectors.from_bytes(sections["TEST"])
+        if golden != golden_vectors(model, taps, blob, golden.seed, golden.count):
+            raise BundleError("the golden vectors in model.bin are not those of its net")
         settings = settings_from_bytes(sections["SETT"])
         if settings_to_bytes(manifest["settings"]) != sections["SETT"]:
             raise BundleError("the manifest and model.bin do not have the same settings")

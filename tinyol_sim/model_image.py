@@ -12,11 +12,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .errors import BundleError
+from .frozen_net.golden_vectors import GoldenVectors
 from .settings import SETTINGS
 from .text import printable
 
 MAGIC = b"TOLM"
-FORMAT_VERSION = 1
+FORMAT_VERSION = 2
 ARITHMETIC_VERSION = 1
 FEATURES = ("embedding", "error", "log_error", "log_variance")
 AXES = ("projection", "all")
@@ -210,7 +211,11 @@ def model_id_of(sections: Mapping[str, bytes]) -> str:
 
 
 def pack_model_image(
-    pipeline: Pipeline, net_blob: bytes, head: HeadStart, settings: dict[str, float]
+    pipeline: Pipeline,
+    net_blob: bytes,
+    head: HeadStart,
+    settings: dict[str, float],
+    golden: GoldenVectors,
 ) -> bytes:
     """The whole image, its model id worked out from the sections that decide the computation."""
     sections = {
@@ -219,6 +224,7 @@ def pack_model_image(
         "NETB": net_blob + bytes(-len(net_blob) % 4),
         "RECO": head.to_bytes(),
         "SETT": settings_to_bytes(settings),
+        "TEST": golden.to_bytes(),
     }
     body = b"".join(
         _SECTION.pack(tag.encode(), len(payload)) + payload for tag, payload in sections.items()
@@ -229,16 +235,18 @@ def pack_model_image(
     return image + struct.pack("<I", zlib.crc32(image))
 
 
-def read_sections(image: bytes, magic: bytes, what: str) -> tuple[str, dict[str, bytes]]:
+def read_sections(
+    image: bytes, magic: bytes, what: str, format_version: int = FORMAT_VERSION
+) -> tuple[str, dict[str, bytes]]:
     """Model id (hex) and the sections of a model or state image; BundleError if damaged."""
     if len(image) < _HEADER.size + 4:
         raise BundleError(f"the {what} is truncated: {len(image)} bytes")
     found, version, arithmetic, model_id, total = _HEADER.unpack_from(image)
     if found != magic:
         raise BundleError(f"not a {what}: it starts with {found!r}, not {magic!r}")
-    if version != FORMAT_VERSION:
+    if version != format_version:
         raise BundleError(
-            f"the {what} has format version {version}; this program reads {FORMAT_VERSION}"
+            f"the {what} has format version {version}; this program reads {format_version}"
         )
     if total != len(image):
         raise BundleError(f"the {what} says {total} bytes but has {len(image)}: truncated?")

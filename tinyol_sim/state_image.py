@@ -20,6 +20,7 @@ from .text import printable
 from .twin import ERROR_QUANTILES
 
 MAGIC = b"TOLS"
+FORMAT_VERSION = 1
 _NAME_BYTES = 16
 _LAYER_COUNTS = ("steps", "skipped_not_finite", "skipped_over_limit", "clamped_targets")
 
@@ -43,7 +44,7 @@ class StateImage:
             StateImageError: not a state image, damaged, or of another version.
         """
         try:
-            model_id, sections = read_sections(image, MAGIC, "state image")
+            model_id, sections = read_sections(image, MAGIC, "state image", FORMAT_VERSION)
         except BundleError as error:
             raise StateImageError(str(error)) from None
         known: dict[str, Any] = {}

@@ -5,9 +5,8 @@
 #include <vector>
 
 #include "float_mode.h"
-#include "frozen/blob_net.h"
+#include "loaded_device.h"
 #include "refusal.h"
-#include "tinyol.h"
 #include "tinyol/self_test.h"
 #include "tinyol/serial_framing.h"
 #include "tinyol/server.h"
@@ -24,18 +23,15 @@ class QueueLink : public tinyol::Link {
     messages.emplace_back(message, message + length);
     return true;
   }
+  uint32_t max_message() const override { return most; }
+  uint32_t most = tinyol::kMaxMessageBytes;
   std::deque<std::vector<uint8_t>> messages;
 };
 
 }  // namespace
 
-struct tinyol_board {
-  std::vector<uint32_t> image;  // words, since the blob in it is read as such
-  std::vector<uint32_t> arena;
+struct tinyol_board : tinyol::LoadedDevice {
   std::vector<uint8_t> staging;
-  tinyol::Model model;
-  tinyol::frozen::BlobNet net;
-  tinyol::Device device;
   tinyol::Server server;
   QueueLink links[tinyol::kMaxLinks];
 };
@@ -43,26 +39,16 @@ struct tinyol_board {
 extern "C" {
 
 tinyol_board* tinyol_board_new(const uint8_t* model_image, uint32_t length, uint32_t boot_id,
-                               tinyol_refusal* refusal) {
+                               uint32_t max_message, tinyol_refusal* refusal) {
   const FloatMode mode;
   auto board = std::make_unique<tinyol_board>();
-  board->image.resize((length + 3) / 4);
-  if (length > 0) memcpy(board->image.data(), model_image, length);
-  const uint8_t* image = reinterpret_cast<const uint8_t*>(board->image.data());
   Refusal why;
-  Status status = board->model.parse(image, length, &why);
-  tinyol::frozen::NetHeader header;
-  if (status == Status::kOk) {
-    status =
-        tinyol::frozen::read_net_header(board->model.net, board->model.net_bytes, &header, &why);
+  Status status = Status::kOk;
+  if (max_message < tinyol::kMinMessageBytes || max_message > tinyol::kMaxMessageBytes) {
+    status = tinyol::refuse(&why, Status::kBadValue, "max_message", tinyol::kMinMessageBytes,
+                            max_message);
   }
-  if (status == Status::kOk) {
-    board->arena.resize((header.arena_bytes + 3) / 4);
-    status =
-        board->net.load(board->model.net, board->model.net_bytes,
-                        reinterpret_cast<uint8_t*>(board->arena.data()), header.arena_bytes, &why);
-  }
-  if (status == Status::kOk) status = board->device.load(board->model, &board->net, &why);
+  if (status == Status::kOk) status = board->load(model_image, length, &why);
   if (tinyol::report(status, why, refusal) != 0) return nullptr;
 
   board->staging.resize(board->device.max_image_bytes());
@@ -73,7 +59,10 @@ tinyol_board* tinyol_board_new(const uint8_t* model_image, uint32_t length, uint
   identity.board = "sim";
   board->server.begin(&board->device, identity, board->staging.data(),
                       static_cast<uint32_t>(board->staging.size()));
-  for (int i = 0; i < tinyol::kMaxLinks; ++i) board->server.attach(i, &board->links[i]);
+  for (int i = 0; i < tinyol::kMaxLinks; ++i) {
+    board->links[i].most = max_message;
+    board->server.attach(i, &board->links[i]);
+  }
   return board.release();
 }
 

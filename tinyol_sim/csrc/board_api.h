@@ -11,9 +11,10 @@ extern "C" {
 // cdef begin
 typedef struct tinyol_board tinyol_board;
 
-/* NULL if the model is refused. boot_id: not 0, different at every boot. */
+/* NULL if the model is refused. boot_id: not 0, different at every boot. max_message: the most
+   bytes that both links carry, 128 to 512. */
 tinyol_board* tinyol_board_new(const uint8_t* model_image, uint32_t length, uint32_t boot_id,
-                               tinyol_refusal* refusal);
+                               uint32_t max_message, tinyol_refusal* refusal);
 void tinyol_board_free(tinyol_board* board);
 
 /* One message from link 0 or 1. */

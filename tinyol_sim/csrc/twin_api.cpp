@@ -2,12 +2,10 @@
 
 #include <algorithm>
 #include <memory>
-#include <vector>
 
 #include "float_mode.h"
-#include "frozen/blob_net.h"
+#include "loaded_device.h"
 #include "refusal.h"
-#include "tinyol.h"
 #include "tinyol/float_math.h"
 
 namespace {
@@ -45,12 +43,7 @@ constexpr int kNoColumn = tinyol::kNoClass - 1;  // differs from every label
 
 }  // namespace
 
-struct tinyol_twin {
-  std::vector<uint32_t> image;  // words, since the blob in it is read as such
-  std::vector<uint32_t> arena;
-  tinyol::Model model;
-  tinyol::frozen::BlobNet net;
-  tinyol::Device device;
+struct tinyol_twin : tinyol::LoadedDevice {
   // The last value of the label column that feed() was given: one stream may come in pieces.
   int column = kNoColumn;
 
@@ -65,21 +58,8 @@ extern "C" {
 
 tinyol_twin* tinyol_twin_new(const uint8_t* model_image, uint32_t length, tinyol_refusal* refusal) {
   auto twin = std::make_unique<tinyol_twin>();
-  twin->image.resize((length + 3) / 4);
-  if (length > 0) memcpy(twin->image.data(), model_image, length);
-  const uint8_t* image = reinterpret_cast<const uint8_t*>(twin->image.data());
-  const int status = guarded(refusal, [&](Refusal* why) {
-    Status s = twin->model.parse(image, length, why);
-    if (s != Status::kOk) return s;
-    tinyol::frozen::NetHeader header;
-    s = tinyol::frozen::read_net_header(twin->model.net, twin->model.net_bytes, &header, why);
-    if (s != Status::kOk) return s;
-    twin->arena.resize((header.arena_bytes + 3) / 4);
-    s = twin->net.load(twin->model.net, twin->model.net_bytes,
-                       reinterpret_cast<uint8_t*>(twin->arena.data()), header.arena_bytes, why);
-    if (s != Status::kOk) return s;
-    return twin->device.load(twin->model, &twin->net, why);
-  });
+  const int status =
+      guarded(refusal, [&](Refusal* why) { return twin->load(model_image, length, why); });
   return status == 0 ? twin.release() : nullptr;
 }
 

@@ -11,7 +11,7 @@ extern "C" {
 // cdef begin
 typedef struct {
   int status; /* 0, or a negative tinyol::Status */
-  char where[24];
+  char where[32];
   uint32_t need;
   uint32_t have;
 } tinyol_refusal;

@@ -81,7 +81,7 @@ def _refusal(text: str) -> str:
         status, need, have, where = text.split(" ", 3)
         refusal = new_refusal()
         refusal.status, refusal.need, refusal.have = int(status), int(need), int(have)
-        ffi.memmove(refusal.where, where.encode()[:23], min(23, len(where)))
+        ffi.memmove(refusal.where, where.encode()[:31], min(31, len(where)))
         return describe(refusal)
     except (ValueError, OverflowError):
         return text

@@ -11,6 +11,7 @@
 #include "tinyol/learned_state.h"
 #include "tinyol/quantize.h"
 #include "tinyol/windower.h"
+#include "tinyol/xorshift.h"
 #include "uart.h"
 
 namespace tinyol {
@@ -45,13 +46,10 @@ class Stage {
   uint32_t start_;
 };
 
-// A shaken sensor: gravity on z, +-0.25 g of noise. xorshift32 (Marsaglia 2003).
+// A shaken sensor: gravity on z, +-0.25 g of noise.
 void next_sample(uint32_t* random, float sample[3]) {
   for (int axis = 0; axis < 3; ++axis) {
-    *random ^= *random << 13;
-    *random ^= *random >> 17;
-    *random ^= *random << 5;
-    const float noise = static_cast<float>(static_cast<int32_t>(*random) >> 8);
+    const float noise = static_cast<float>(static_cast<int32_t>(xorshift32(random)) >> 8);
     sample[axis] = noise * (0.25f / 8388608.0f) + (axis == 2 ? 1.0f : 0.0f);
   }
 }
@@ -154,20 +152,17 @@ void run_program() {
   uart_begin();
   timer_begin();
   idle_begin();
-  static Model model;
-  static frozen::BlobNet net;
-  static Device device;
   static Stages stages;
-  Refusal refusal;
-  if (load_linked_model(&model, &net, &device, &refusal) != Status::kOk) stop_refused(refusal);
-  stages.begin(model, &net, device.learner().n_features());
+  LinkedModel* linked = load_linked_model();
+  Device& device = linked->device;
+  stages.begin(linked->model, &linked->net, device.learner().n_features());
   for (uint16_t k = 0; k < kClasses; ++k) {
     const char name = static_cast<char>('a' + k);
     uint16_t index;
     device.add_class(&name, 1, &index, nullptr);
   }
   Notice("READY").text("benchmark");
-  uint32_t random = 2463534242u;
+  uint32_t random = kXorshiftSeed;
   run_windows("window, predicting", &device, &stages, &random);
   device.label(0, kUntilStopped, nullptr);
   device.fine_tune(kUntilStopped, nullptr);

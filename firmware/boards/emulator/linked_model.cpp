@@ -13,14 +13,26 @@ extern uint8_t tinyol_arena_end[];
 namespace tinyol {
 namespace emulator {
 
-Status load_linked_model(Model* model, frozen::BlobNet* net, Device* device, Refusal* refusal) {
+namespace {
+
+Status load(LinkedModel* linked, Refusal* refusal) {
   const uint32_t length = static_cast<uint32_t>(tinyol_model_end - tinyol_model_begin);
-  Status status = model->parse(tinyol_model_begin, length, refusal);
+  Status status = linked->model.parse(tinyol_model_begin, length, refusal);
   if (status != Status::kOk) return status;
   const uint32_t arena_bytes = static_cast<uint32_t>(tinyol_arena_end - tinyol_arena_begin);
-  status = net->load(model->net, model->net_bytes, tinyol_arena_begin, arena_bytes, refusal);
+  status = linked->net.load(linked->model.net, linked->model.net_bytes, tinyol_arena_begin,
+                            arena_bytes, refusal);
   if (status != Status::kOk) return status;
-  return device->load(*model, net, refusal);
+  return linked->device.load(linked->model, &linked->net, refusal);
+}
+
+}  // namespace
+
+LinkedModel* load_linked_model() {
+  static LinkedModel linked;
+  Refusal refusal;
+  if (load(&linked, &refusal) != Status::kOk) stop_refused(refusal);
+  return &linked;
 }
 
 void stop_refused(const Refusal& refusal) {

@@ -9,8 +9,15 @@
 namespace tinyol {
 namespace emulator {
 
-// Checks the image, gives the net its arena and loads the device. All three live for ever.
-Status load_linked_model(Model* model, frozen::BlobNet* net, Device* device, Refusal* refusal);
+struct LinkedModel {
+  Model model;
+  frozen::BlobNet net;
+  Device device;
+};
+
+// Checks the image, gives the net its arena and loads the device; stops if anything is refused.
+// There is one, which lives for ever.
+LinkedModel* load_linked_model();
 
 // Says what was refused, and stops.
 [[noreturn]] void stop_refused(const Refusal& refusal);

@@ -41,29 +41,25 @@ void run_program() {
   uart_begin();
   timer_begin();
   idle_begin();
-  static Model model;
-  static frozen::BlobNet net;
-  static Device device;
   static Server server;
   alignas(8) static uint8_t staging[kStagingBytes];
   static UartLink link;
   static FrameParser parser;
   Clock clock;
 
-  Refusal refusal;
-  Status status = load_linked_model(&model, &net, &device, &refusal);
-  if (status == Status::kOk && device.max_image_bytes() > sizeof(staging)) {
-    status =
-        refuse(&refusal, Status::kTooSmall, "staging", device.max_image_bytes(), sizeof(staging));
+  Device* device = &load_linked_model()->device;
+  if (device->max_image_bytes() > sizeof(staging)) {
+    Refusal refusal;
+    refuse(&refusal, Status::kTooSmall, "staging", device->max_image_bytes(), sizeof(staging));
+    stop_refused(refusal);
   }
-  if (status != Status::kOk) stop_refused(refusal);
 
   ServerIdentity identity;
   identity.boot_id = __boot_id[0] != 0 ? __boot_id[0] : 1;
   identity.firmware_version = kFirmwareVersion;
   identity.capabilities = kCapabilityKernels;
   identity.board = "emulator";
-  server.begin(&device, identity, staging, sizeof(staging));
+  server.begin(device, identity, staging, sizeof(staging));
   server.attach(0, &link);
 
   Notice("READY").text(identity.board);

@@ -40,6 +40,7 @@ class ByteWriter {
 
   bool ok() const { return ok_; }
   uint32_t length() const { return length_; }
+  uint32_t remaining() const { return capacity_ - length_; }
 
   void u8(uint8_t value);
   void u16(uint16_t value);

@@ -2,6 +2,7 @@
 
 #include "tinyol/device.h"
 
+#include "tinyol/count_up.h"
 #include "tinyol/state_image.h"
 
 namespace tinyol {
@@ -31,8 +32,7 @@ Status Device::load(const Model& model, FrozenNet* net, Refusal* refusal) {
 void Device::gap() {
   if (!loaded_) return;
   windower_.restart();
-  Counters& counters = learner_.state.counters;
-  if (counters.gaps != UINT32_MAX) ++counters.gaps;
+  count_up(&learner_.state.counters.gaps);
 }
 
 int Device::truth_for(uint64_t first_sample) {
@@ -47,7 +47,7 @@ bool Device::push_sample(const float sample[3], WindowResult* result) {
   Counters& counters = learner_.state.counters;
   const uint64_t index = counters.samples++;
   if (!plausible(sample[0]) || !plausible(sample[1]) || !plausible(sample[2])) {
-    if (counters.refused_samples != UINT32_MAX) ++counters.refused_samples;
+    count_up(&counters.refused_samples);
     gap();
     return false;
   }

@@ -2,6 +2,7 @@
 
 #include "tinyol/learner.h"
 
+#include "tinyol/count_up.h"
 #include "tinyol/float_math.h"
 #include "tinyol/quantize.h"
 
@@ -156,7 +157,7 @@ bool Learner::process(const Window& window, int truth, WindowResult* result) {
   result->window_index = state.counters.windows++;
   result->log_variance = window.log_variance;
   if (!reconstruct(window, result)) {
-    if (state.counters.refused_windows != UINT32_MAX) ++state.counters.refused_windows;
+    count_up(&state.counters.refused_windows);
     return false;
   }
   result->anomaly = result->tuned_error > state.settings[Setting::kAnomalyThreshold];

@@ -65,6 +65,8 @@ class Learner {
   const float* features() const { return features_; }            // of the last window, unscaled
   const float* probabilities() const { return probabilities_; }  // of the last window
 
+  FrozenNet* net() const { return net_; }
+
   LearnedState state;
 
  private:

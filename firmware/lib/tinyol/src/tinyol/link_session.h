@@ -16,11 +16,19 @@ struct LinkSession {
   uint16_t last_sequence = 0;  // of the request executed last
   uint32_t heard_ms = 0;       // when the peer was last heard
   uint16_t next_event = 1;     // counter of the events sent on this link
-  bool stream_predictions = false;
-  bool stream_samples = false;
+  uint8_t streams = 0;         // kStream... bits
+  uint8_t untold_gaps = 0;     // since the last sample, for the head of the next SAMPLES event
 
   uint8_t reply[kMaxMessageBytes] = {};  // to the request executed last
   uint32_t reply_bytes = 0;
+
+  // Nothing longer is sent on the link.
+  uint32_t max_message() const {
+    const uint32_t bytes = link->max_message();
+    if (bytes < kMinMessageBytes) return kMinMessageBytes;
+    return bytes < kMaxMessageBytes ? bytes : kMaxMessageBytes;
+  }
+  bool wants(uint8_t stream) const { return open && (streams & stream) != 0; }
 };
 
 }  // namespace tinyol

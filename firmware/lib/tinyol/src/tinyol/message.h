@@ -12,6 +12,8 @@ namespace tinyol {
 constexpr uint8_t kProtocolVersion = 1;
 constexpr uint32_t kMessageHeaderBytes = 16;
 constexpr uint32_t kMaxMessageBytes = 512;  // header, payload and trailer together
+constexpr uint32_t kMinMessageBytes = 128;  // what every link must carry: HELLO, INFO, refusals
+constexpr uint32_t kOutcomeBytes = 12;  // of a reply's payload: status, index of the next sample
 constexpr uint32_t kAuthTrailerBytes = 8;
 constexpr uint8_t kFlagAuthenticated = 1;  // a trailer follows the payload
 
@@ -37,6 +39,7 @@ enum class Request : uint8_t {
   kFeed = 29,
   kFeedEnd = 30,
   kReset = 32,
+  kSessionBegin = 33,
   kImageGet = 36,
   kImageRead = 37,
   kImagePut = 38,
@@ -48,8 +51,16 @@ enum class Request : uint8_t {
 enum class Event : uint8_t {
   kPrediction = 1,  // a window was completed
   kSamples = 2,     // raw samples
-  kChanged = 3,     // another link changed something
+  kChanged = 3,     // a link changed something
+  kLog = 4,         // something that a person should know
 };
+
+// Bits of what a link wants to be sent.
+constexpr uint8_t kStreamPredictions = 1;
+constexpr uint8_t kStreamSamples = 2;
+constexpr uint8_t kStreamChanges = 4;  // the link's own too; those of others are always told
+constexpr uint8_t kStreamLog = 8;
+constexpr uint8_t kStreamAll = 15;
 
 struct MessageHeader {
   MessageKind kind = MessageKind::kRequest;

@@ -2,6 +2,7 @@
 
 #include "tinyol/metrics.h"
 
+#include "tinyol/count_up.h"
 #include "tinyol/float_math.h"
 
 namespace tinyol {
@@ -67,8 +68,7 @@ void Metrics::remove_class(uint16_t index) {
 
 void Metrics::add_prediction(uint16_t truth, uint16_t predicted, float loss_value,
                              uint32_t horizon) {
-  uint32_t* cell = &confusion[truth * kMaxClasses + predicted];
-  if (*cell != UINT32_MAX) ++*cell;
+  count_up(&confusion[truth * kMaxClasses + predicted]);
   loss.update(loss_value, horizon);
 }
 

@@ -15,7 +15,8 @@ constexpr uint32_t kLims = tag4('L', 'I', 'M', 'S');
 constexpr uint32_t kNetb = tag4('N', 'E', 'T', 'B');
 constexpr uint32_t kReco = tag4('R', 'E', 'C', 'O');
 constexpr uint32_t kSett = tag4('S', 'E', 'T', 'T');
-constexpr uint32_t kOrder[] = {kPipe, kLims, kNetb, kReco, kSett};
+constexpr uint32_t kTest = tag4('T', 'E', 'S', 'T');
+constexpr uint32_t kOrder[] = {kPipe, kLims, kNetb, kReco, kSett, kTest};
 constexpr int kSections = sizeof(kOrder) / sizeof(kOrder[0]);
 
 constexpr float kMaxScale = 1e6f;
@@ -45,6 +46,20 @@ Status read_pipeline(ByteReader* in, Pipeline* p, Refusal* refusal) {
   p->axes = static_cast<Axes>(axes);
   p->centring = static_cast<Centring>(centring);
   p->error_source = static_cast<ErrorSource>(error_source);
+  return Status::kOk;
+}
+
+Status read_golden(ByteReader* in, GoldenVectors* golden, Refusal* refusal) {
+  golden->seed = in->u32();
+  golden->count = in->u16();
+  const uint16_t reserved = in->u16();
+  golden->crc = in->u32();
+  if (!in->ok() || in->remaining() != 0 || reserved != 0 || golden->seed == 0) {
+    return refuse(refusal, Status::kMalformed, "TEST");
+  }
+  if (golden->count > kMaxGoldenVectors) {
+    return refuse(refusal, Status::kBadValue, "TEST vectors", kMaxGoldenVectors, golden->count);
+  }
   return Status::kOk;
 }
 
@@ -101,9 +116,13 @@ Status Model::parse(const uint8_t* image, uint32_t length, Refusal* refusal) {
         if (status != Status::kOk) return status;
         if (in.remaining() != 0) return refuse(refusal, Status::kMalformed, tag);
         break;
+      case kTest:
+        status = read_golden(&in, &found.golden, refusal);
+        if (status != Status::kOk) return status;
+        break;
     }
   }
-  if (!reader.at_end()) return refuse(refusal, Status::kMalformed, "after SETT");
+  if (!reader.at_end()) return refuse(refusal, Status::kMalformed, "after TEST");
   if (found.n_outputs != found.pipeline.inputs()) {
     return refuse(refusal, Status::kMalformed, "RECO outputs", found.pipeline.inputs(),
                   found.n_outputs);

@@ -1,7 +1,7 @@
 // The model image: all that a device must know before it can run (docs/state-image.md).
 //   PIPE window settings, LIMS limits that change behaviour, NETB the frozen net (or empty, where
 //   the net comes from elsewhere), RECO the decoder's last layer as trained, SETT settings that
-//   differ from the defaults.
+//   differ from the defaults, TEST golden vectors of the net.
 #pragma once
 
 #include <stdint.h>
@@ -50,6 +50,14 @@ struct Pipeline {
   uint32_t inputs() const { return static_cast<uint32_t>(window_len) * channels(); }
 };
 
+// Inputs drawn from a seed, and what the net must make of them (net_self_test.h).
+struct GoldenVectors {
+  uint32_t seed = 0;
+  uint16_t count = 0;  // at most kMaxGoldenVectors
+  uint32_t crc = 0;
+};
+constexpr uint16_t kMaxGoldenVectors = 256;  // every boot runs them all
+
 struct Model {
   uint8_t id[kModelIdBytes] = {};
   Pipeline pipeline;
@@ -62,6 +70,7 @@ struct Model {
   uint32_t net_bytes = 0;
   ByteReader head;      // RECO's payload
   ByteReader settings;  // SETT's payload
+  GoldenVectors golden;
 
   // Validates the whole image; `*this` is changed only on success.
   Status parse(const uint8_t* image, uint32_t length, Refusal* refusal);

@@ -4,6 +4,7 @@
 
 #include <string.h>
 
+#include "tinyol/count_up.h"
 #include "tinyol/float_math.h"
 #include "tinyol/layer_section.h"
 
@@ -38,7 +39,7 @@ bool ReconstructionHead::learn(const float* hidden, const float* target, Reconst
     float x = target[i];
     if (loss != ReconstructionLoss::kLinearSquared && !(x >= 0.0f && x <= 1.0f)) {
       x = x > 1.0f ? 1.0f : 0.0f;
-      if (clamped_targets != UINT32_MAX) ++clamped_targets;
+      count_up(&clamped_targets);
     }
     float delta = y - x;
     if (loss == ReconstructionLoss::kSigmoidSquared) {

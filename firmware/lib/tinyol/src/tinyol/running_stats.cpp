@@ -2,6 +2,7 @@
 
 #include "tinyol/running_stats.h"
 
+#include "tinyol/count_up.h"
 #include "tinyol/float_math.h"
 
 namespace tinyol {
@@ -9,7 +10,7 @@ namespace {
 
 // Counts one more and gives the weight of the newest sample.
 float count_and_weigh(uint32_t* count, uint32_t horizon) {
-  if (*count != UINT32_MAX) ++*count;
+  count_up(count);
   const uint32_t n = *count < horizon ? *count : horizon;
   return 1.0f / static_cast<float>(n);
 }

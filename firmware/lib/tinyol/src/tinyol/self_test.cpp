@@ -8,6 +8,7 @@
 #include "tinyol/float_math.h"
 #include "tinyol/image.h"
 #include "tinyol/sgd.h"
+#include "tinyol/xorshift.h"
 
 namespace tinyol {
 namespace {
@@ -30,12 +31,9 @@ struct Scratch {
   uint32_t random;
 };
 
-// xorshift32 (Marsaglia 2003), then a float in [-1, 1) with 24 bits: exact everywhere.
+// A float in [-1, 1) with 24 bits: exact everywhere.
 float next(uint32_t* state) {
-  *state ^= *state << 13;
-  *state ^= *state >> 17;
-  *state ^= *state << 5;
-  return static_cast<float>(static_cast<int32_t>(*state) >> 8) * (1.0f / 8388608.0f);
+  return static_cast<float>(static_cast<int32_t>(xorshift32(state)) >> 8) * (1.0f / 8388608.0f);
 }
 
 void classify(Scratch* s, uint32_t step, StepCounts* counts) {
@@ -76,7 +74,7 @@ void reconstruct(Scratch* s, StepCounts* counts) {
 SelfTest run_self_test() {
   Scratch s;
   memset(&s, 0, sizeof(s));
-  s.random = 2463534242u;
+  s.random = kXorshiftSeed;
   StepCounts classifier_counts;
   StepCounts layer_counts;
   for (uint32_t step = 0; step < kSteps; ++step) {

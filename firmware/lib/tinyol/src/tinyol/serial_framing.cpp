@@ -1,5 +1,6 @@
 #include "tinyol/serial_framing.h"
 
+#include "tinyol/count_up.h"
 #include "tinyol/crc32.h"
 
 namespace tinyol {
@@ -68,7 +69,7 @@ bool FrameParser::finish() {
     }
     good = crc == crc32(buffer_, length_);
   }
-  if (!good && bad_frames_ != UINT32_MAX) ++bad_frames_;
+  if (!good) count_up(&bad_frames_);
   return good;
 }
 

@@ -2,12 +2,12 @@
 
 #include <string.h>
 
+#include "tinyol/count_up.h"
+#include "tinyol/net_self_test.h"
+#include "tinyol/self_test.h"
+
 namespace tinyol {
 namespace {
-
-void count(uint32_t* counter) {
-  if (*counter != UINT32_MAX) ++*counter;
-}
 
 MessageHeader reply_header(const MessageHeader& request, uint16_t session, uint32_t boot_id) {
   MessageHeader header = request;
@@ -39,6 +39,11 @@ void Server::begin(Device* device, const ServerIdentity& identity, uint8_t* stag
   identity_ = identity;
   staging_ = staging;
   staging_bytes_ = staging_bytes;
+  for (uint64_t& index : logged_at_) index = 0 - kLogEverySamples;
+  self_test_ = run_self_test().passed() ? kSelfTestArithmetic : 0;
+  if (run_net_self_test(device->learner().net(), device->model().golden).passed()) {
+    self_test_ |= kSelfTestNet;
+  }
 }
 
 void Server::attach(int link_index, Link* link) {
@@ -49,7 +54,7 @@ void Server::receive(int link_index, const uint8_t* message, uint32_t length, ui
   MessageHeader header;
   ByteReader payload;
   if (!parse_message(message, length, &header, &payload) || header.kind != MessageKind::kRequest) {
-    count(&counters_.malformed);
+    count_up(&counters_.malformed);
     return;
   }
   LinkSession& session = sessions_[link_index];
@@ -67,7 +72,7 @@ void Server::receive(int link_index, const uint8_t* message, uint32_t length, ui
   }
   session.heard_ms = now_ms;
   if (header.sequence == session.last_sequence && session.reply_bytes > 0) {
-    count(&counters_.repeated);
+    count_up(&counters_.repeated);
     session.link->send(session.reply, session.reply_bytes);
     return;
   }
@@ -84,7 +89,7 @@ void Server::hello(int link_index, const MessageHeader& header, ByteReader paylo
   const uint64_t nonce = payload.u64();
   payload.u64();  // the peer's UTC in ms: for records, never for learning
   if (!payload.ok() || payload.remaining() != 0) {
-    count(&counters_.malformed);
+    count_up(&counters_.malformed);
     return;
   }
   LinkSession& session = sessions_[link_index];
@@ -98,11 +103,12 @@ void Server::hello(int link_index, const MessageHeader& header, ByteReader paylo
     session.last_sequence = 0;
     session.reply_bytes = 0;
     session.next_event = 1;
+    session.untold_gaps = 0;
   }
   session.open = true;
   session.heard_ms = now_ms;
 
-  uint8_t reply[kMaxMessageBytes];
+  uint8_t reply[kMinMessageBytes];
   ByteWriter out(reply, sizeof(reply));
   begin_message(&out, reply_header(header, session.id, identity_.boot_id));
   write_outcome(&out, Status::kOk, device_->state().counters.samples);
@@ -112,8 +118,8 @@ void Server::hello(int link_index, const MessageHeader& header, ByteReader paylo
 
 void Server::answer_out_of_order(int link_index, const MessageHeader& header, Status status) {
   const LinkSession& session = sessions_[link_index];
-  count(&counters_.refused);
-  uint8_t reply[kMaxMessageBytes];
+  count_up(&counters_.refused);
+  uint8_t reply[kMinMessageBytes];
   ByteWriter out(reply, sizeof(reply));
   begin_message(&out, reply_header(header, session.id, identity_.boot_id));
   write_outcome(&out, status, device_->state().counters.samples);
@@ -127,13 +133,13 @@ void Server::answer_out_of_order(int link_index, const MessageHeader& header, St
 void Server::reply_to(int link_index, const MessageHeader& header, ByteReader payload) {
   LinkSession& session = sessions_[link_index];
   // The body goes to its place behind the outcome; the outcome is known only afterwards.
-  constexpr uint32_t kOutcomeBytes = 12;
-  uint8_t body[kMaxMessageBytes - kMessageHeaderBytes - kOutcomeBytes - kAuthTrailerBytes];
-  ByteWriter body_out(body, sizeof(body));
+  uint8_t body[kMaxMessageBytes - kMessageHeaderBytes - kOutcomeBytes];
+  const uint32_t longest = session.max_message();
+  ByteWriter body_out(body, longest - kMessageHeaderBytes - kOutcomeBytes);
   Refusal refusal;
   Status status = execute(link_index, header.opcode, &payload, &body_out, &refusal);
   if (status == Status::kOk && !body_out.ok()) {
-    status = refuse(&refusal, Status::kFull, "reply", kMaxMessageBytes, body_out.length());
+    status = refuse(&refusal, Status::kFull, "reply", kMaxMessageBytes, longest);
   }
 
   ByteWriter out(session.reply, sizeof(session.reply));
@@ -142,7 +148,7 @@ void Server::reply_to(int link_index, const MessageHeader& header, ByteReader pa
   if (status == Status::kOk) {
     out.bytes(body, body_out.length());
   } else {
-    count(&counters_.refused);
+    count_up(&counters_.refused);
     write_refusal(&out, refusal);
   }
   session.reply_bytes = end_message(&out);
@@ -152,16 +158,13 @@ void Server::reply_to(int link_index, const MessageHeader& header, ByteReader pa
 void Server::drop(int link_index) {
   LinkSession& session = sessions_[link_index];
   session.open = false;
-  session.stream_predictions = false;
-  session.stream_samples = false;
+  session.streams = 0;
   if (feeder_ == link_index) {
     feeder_ = kNobody;
     mark_gap();
+    tell_changed(link_index, static_cast<uint8_t>(Request::kFeedEnd), nullptr, 0);
   }
-  if (transfer_link_ == link_index) {
-    transfer_link_ = kNobody;
-    transfer_ = Transfer::kNone;
-  }
+  if (transfer_link_ == link_index) end_transfer();
 }
 
 void Server::tick(uint32_t now_ms) {
@@ -170,8 +173,9 @@ void Server::tick(uint32_t now_ms) {
     // after the caller had read the clock.
     const int32_t silent_ms = static_cast<int32_t>(now_ms - sessions_[i].heard_ms);
     if (sessions_[i].open && silent_ms > static_cast<int32_t>(kPeerTimeoutMs)) {
-      count(&counters_.lost_peers);
+      count_up(&counters_.lost_peers);
       drop(i);
+      log_once_in_a_while(LogKind::kPeerLost);
     }
   }
 }

@@ -15,6 +15,12 @@ namespace tinyol {
 constexpr int kMaxLinks = 2;                // USB and Bluetooth
 constexpr uint32_t kPeerTimeoutMs = 10000;  // a peer that is silent for longer is gone
 constexpr uint16_t kSamplesPerEvent = 8;
+constexpr uint64_t kLogEverySamples = 1000;  // a kind of log message, at most
+
+// Bits of INFO's self-test at boot.
+constexpr uint32_t kSelfTestArithmetic = 1;
+constexpr uint32_t kSelfTestNet = 2;
+constexpr uint32_t kSelfTestPassed = 3;
 
 // Bits of `capabilities`.
 constexpr uint32_t kCapabilityKernels = 1;  // the frozen net runs in our own kernels
@@ -37,9 +43,12 @@ struct ServerCounters {
   uint32_t lost_events = 0;  // a link could not take them
 };
 
+enum class LogLevel : uint8_t { kInformation = 1, kWarning = 2, kError = 3 };
+
 class Server {
  public:
   // `staging` holds one state image while it is transferred: device.max_image_bytes() or more.
+  // Runs both self-tests; what they found is in INFO, and logged to whoever listens.
   void begin(Device* device, const ServerIdentity& identity, uint8_t* staging,
              uint32_t staging_bytes);
   void attach(int link_index, Link* link);
@@ -56,12 +65,29 @@ class Server {
   // The transport knows that the peer is gone.
   void drop(int link_index);
 
+  // A line for a person, to the links that stream the log; what is behind 80 bytes is cut off.
+  void log(LogLevel level, const char* text);
+
   bool feeding() const { return feeder_ != kNobody; }
   const ServerCounters& counters() const { return counters_; }
 
  private:
   static constexpr int kNobody = -1;
   enum class Transfer : uint8_t { kNone, kGet, kPut };
+  enum class LogKind : uint8_t {
+    kSampleRefused,
+    kStepNotFinite,
+    kStepOverLimit,
+    kPeerLost,
+    kSelfTest
+  };
+  static constexpr int kLogKinds = 5;
+  // What was not learned so far; a rise is logged.
+  struct Skipped {
+    uint32_t samples;
+    uint32_t not_finite;
+    uint32_t over_limit;
+  };
 
   void hello(int link_index, const MessageHeader& header, ByteReader payload, uint32_t now_ms);
   void answer_out_of_order(int link_index, const MessageHeader& header, Status status);
@@ -70,16 +96,27 @@ class Server {
   Status execute_change(int link_index, uint8_t opcode, ByteReader* in, ByteWriter* out,
                         Refusal* refusal);
   Status feed(ByteReader* in, ByteWriter* out, Refusal* refusal);
+  Status begin_session(int link_index, ByteReader* in, ByteWriter* out, Refusal* refusal);
+  void set_streams(LinkSession* session, uint8_t streams);
   Status transfer(int link_index, uint8_t opcode, ByteReader* in, ByteWriter* out,
                   Refusal* refusal);
+  bool taken_by_another(int link_index) const {
+    return transfer_ != Transfer::kNone && transfer_link_ != link_index;
+  }
+  Status stage_image(int link_index, ByteWriter* out, Refusal* refusal);
+  void end_transfer();
   void write_identity(const LinkSession& session, ByteWriter* out) const;
   void write_info(ByteWriter* out) const;
   void accept_sample(const float sample[3]);
   void send_prediction(const WindowResult& result);
   void mark_gap();
+  void forget_gaps();
   void send_samples(const float sample[3]);
   void flush_samples(uint16_t still_to_count);
-  void tell_others(int link_index, uint8_t opcode);
+  void tell_changed(int link_index, uint8_t opcode, const uint8_t* payload, uint32_t bytes);
+  void log_once_in_a_while(LogKind kind);
+  Skipped skipped() const;
+  void log_skipped_since(const Skipped& before);
   void send_event(LinkSession* session, Event event, const uint8_t* payload, uint32_t bytes);
 
   Device* device_ = nullptr;
@@ -88,6 +125,8 @@ class Server {
   LinkSession sessions_[kMaxLinks];
   uint16_t next_session_ = 1;
   int feeder_ = kNobody;
+  uint32_t self_test_ = 0;  // at boot: kSelfTest... bits
+  uint64_t logged_at_[kLogKinds];
 
   uint8_t* staging_ = nullptr;
   uint32_t staging_bytes_ = 0;
@@ -99,7 +138,6 @@ class Server {
 
   float pending_[3 * kSamplesPerEvent] = {};  // raw samples for the next event
   uint16_t n_pending_ = 0;
-  bool pending_gap_ = false;
 };
 
 }  // namespace tinyol

@@ -7,6 +7,7 @@
 
 #include "tinyol/capacity.h"
 #include "tinyol/image.h"
+#include "tinyol/net_self_test.h"
 #include "tinyol/self_test.h"
 
 namespace tinyol {
@@ -54,7 +55,7 @@ void write_metrics(const Metrics& m, ByteWriter* out) {
 void Server::write_identity(const LinkSession& session, ByteWriter* out) const {
   const Model& model = device_->model();
   out->u16(session.last_sequence);
-  out->u16(kMaxMessageBytes);
+  out->u16(static_cast<uint16_t>(session.max_message()));
   out->u32(identity_.firmware_version);
   out->u32(identity_.capabilities);
   out->u16(kArithmeticVersion);
@@ -100,6 +101,7 @@ void Server::write_info(ByteWriter* out) const {
   out->u32(counters_.refused);
   out->u32(counters_.lost_peers);
   out->u32(counters_.lost_events);
+  out->u32(self_test_);
 }
 
 Status Server::execute(int link_index, uint8_t opcode, ByteReader* in, ByteWriter* out,
@@ -125,9 +127,9 @@ Status Server::execute(int link_index, uint8_t opcode, ByteReader* in, ByteWrite
       const uint16_t first = in->u16();
       if (!complete(*in)) return malformed(refusal);
       const ClassTable& classes = device_->state().classes;
-      constexpr uint16_t kPage = 24;
+      const uint16_t page = static_cast<uint16_t>((out->remaining() - 4) / (kMaxNameBytes + 1));
       const uint16_t left = first < classes.size ? static_cast<uint16_t>(classes.size - first) : 0;
-      const uint16_t n = left < kPage ? left : kPage;
+      const uint16_t n = left < page ? left : page;
       out->u16(classes.size);
       out->u16(n);
       for (uint16_t i = 0; i < n; ++i) out->bytes(classes.names[first + i], kMaxNameBytes + 1);
@@ -138,18 +140,18 @@ Status Server::execute(int link_index, uint8_t opcode, ByteReader* in, ByteWrite
       write_metrics(device_->state().metrics, out);
       return Status::kOk;
     case Request::kStream: {
-      const uint8_t what = in->u8();
-      if (!complete(*in) || what > 3) return malformed(refusal);
-      flush_samples(0);  // what is pending belongs to those who listened so far
-      session.stream_predictions = (what & 1) != 0;
-      session.stream_samples = (what & 2) != 0;
+      const uint8_t streams = in->u8();
+      if (!complete(*in) || streams > kStreamAll) return malformed(refusal);
+      set_streams(&session, streams);
       return Status::kOk;
     }
     case Request::kSelfTest: {
       if (!complete(*in)) return malformed(refusal);
-      const SelfTest result = run_self_test();
-      out->u32(result.expected_crc);
-      out->u32(result.found_crc);
+      for (const SelfTest& result : {run_self_test(), run_net_self_test(device_->learner().net(),
+                                                                        device_->model().golden)}) {
+        out->u32(result.expected_crc);
+        out->u32(result.found_crc);
+      }
       return Status::kOk;
     }
     case Request::kImageGet:
@@ -161,9 +163,11 @@ Status Server::execute(int link_index, uint8_t opcode, ByteReader* in, ByteWrite
       break;
   }
   if (feeding() && feeder_ != link_index) return refuse(refusal, Status::kBusy, "feeding");
+  const uint8_t* payload = in->here();
+  const uint32_t payload_bytes = in->remaining();
   const Status status = execute_change(link_index, opcode, in, out, refusal);
   if (status == Status::kOk && opcode != static_cast<uint8_t>(Request::kFeed)) {
-    tell_others(link_index, opcode);
+    tell_changed(link_index, opcode, payload, payload_bytes);
   }
   return status;
 }
@@ -210,7 +214,9 @@ Status Server::execute_change(int link_index, uint8_t opcode, ByteReader* in, By
       const uint16_t windows = in->u16();
       if (!complete(*in)) return malformed(refusal);
       uint16_t lessons = 0;
+      const Skipped before = skipped();
       const Status status = device_->label_back(index, windows, &lessons, refusal);
+      log_skipped_since(before);
       out->u16(lessons);
       out->u16(0);
       return status;
@@ -222,7 +228,11 @@ Status Server::execute_change(int link_index, uint8_t opcode, ByteReader* in, By
     }
     case Request::kReset:
       if (!complete(*in)) return malformed(refusal);
+      flush_samples(0);  // their indices count from before the reset
+      forget_gaps();
       return device_->reset(refusal);
+    case Request::kSessionBegin:
+      return begin_session(link_index, in, out, refusal);
     case Request::kFeedBegin:
       if (!complete(*in)) return malformed(refusal);
       feeder_ = link_index;
@@ -241,6 +251,29 @@ Status Server::execute_change(int link_index, uint8_t opcode, ByteReader* in, By
     default:
       return refuse(refusal, Status::kUnknownRequest, "opcode", 0, opcode);
   }
+}
+
+void Server::set_streams(LinkSession* session, uint8_t streams) {
+  flush_samples(0);  // what is pending belongs to those who listened so far
+  session->streams = streams;
+  if (self_test_ != kSelfTestPassed) log_once_in_a_while(LogKind::kSelfTest);
+}
+
+Status Server::begin_session(int link_index, ByteReader* in, ByteWriter* out, Refusal* refusal) {
+  const uint8_t streams = in->u8();
+  if (!complete(*in) || streams > kStreamAll) return malformed(refusal);
+  Status status = stage_image(link_index, out, refusal);
+  if (status != Status::kOk) return status;
+  // The device now starts from the image, as a twin does that imports it: nothing that the image
+  // does not hold is left. The gap comes afterwards, so that it is in the stream and not in the
+  // image: a twin that is fed the stream counts it too.
+  status = device_->import_state(staging_, image_bytes_, refusal);
+  if (status != Status::kOk) return status;
+  LinkSession& session = sessions_[link_index];
+  set_streams(&session, streams);
+  session.untold_gaps = 0;  // those before are in the image
+  mark_gap();
+  return Status::kOk;
 }
 
 Status Server::feed(ByteReader* in, ByteWriter* out, Refusal* refusal) {

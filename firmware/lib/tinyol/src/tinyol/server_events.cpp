@@ -3,7 +3,31 @@
 
 #include <string.h>
 
+#include "tinyol/count_up.h"
+
 namespace tinyol {
+namespace {
+
+constexpr uint32_t kMaxEventBytes = 12 + 12 * kSamplesPerEvent;  // of payload
+constexpr uint32_t kGapsAt = 9;                                  // in a SAMPLES event's payload
+constexpr uint32_t kMaxTextBytes = 80;
+static_assert(kMessageHeaderBytes + kMaxEventBytes <= kMinMessageBytes, "every link carries them");
+static_assert(kMaxSampleG == 1e4f, "the text below says so");
+
+struct LogText {
+  LogLevel level;
+  const char* text;
+};
+// In the order of LogKind.
+constexpr LogText kTexts[] = {
+    {LogLevel::kWarning, "sample refused: not finite or beyond 10000 g"},
+    {LogLevel::kWarning, "step skipped: not finite"},
+    {LogLevel::kWarning, "step skipped: weight limit"},
+    {LogLevel::kInformation, "peer lost: silent for 10 s"},
+    {LogLevel::kError, "self-test failed: other numbers than expected"},
+};
+
+}  // namespace
 
 void Server::push_sample(const float sample[3], bool gap) {
   if (feeding()) return;
@@ -12,15 +36,24 @@ void Server::push_sample(const float sample[3], bool gap) {
 }
 
 void Server::mark_gap() {
+  flush_samples(0);  // gaps are told at the head of an event only
   device_->gap();
-  flush_samples(0);  // a gap is told at the head of an event only
-  pending_gap_ = true;
+  for (LinkSession& session : sessions_) {
+    count_up(&session.untold_gaps);
+  }
+}
+
+// The state that they were counted in is replaced.
+void Server::forget_gaps() {
+  for (LinkSession& session : sessions_) session.untold_gaps = 0;
 }
 
 void Server::accept_sample(const float sample[3]) {
   WindowResult result;
   send_samples(sample);
+  const Skipped before = skipped();
   if (device_->push_sample(sample, &result)) send_prediction(result);
+  log_skipped_since(before);
 }
 
 void Server::send_prediction(const WindowResult& result) {
@@ -38,7 +71,7 @@ void Server::send_prediction(const WindowResult& result) {
   out.u8(result.fine_tuned ? 1 : 0);
   out.u8(0);
   for (LinkSession& session : sessions_) {
-    if (session.open && session.stream_predictions) {
+    if (session.wants(kStreamPredictions)) {
       send_event(&session, Event::kPrediction, payload, out.length());
     }
   }
@@ -46,7 +79,13 @@ void Server::send_prediction(const WindowResult& result) {
 
 void Server::send_samples(const float sample[3]) {
   bool wanted = false;
-  for (const LinkSession& session : sessions_) wanted |= session.open && session.stream_samples;
+  for (LinkSession& session : sessions_) {
+    if (session.wants(kStreamSamples)) {
+      wanted = true;
+    } else {
+      session.untold_gaps = 0;  // the sample behind them will not be told either
+    }
+  }
   if (!wanted) {
     n_pending_ = 0;
     return;
@@ -57,33 +96,73 @@ void Server::send_samples(const float sample[3]) {
 
 void Server::flush_samples(uint16_t still_to_count) {
   if (n_pending_ == 0) return;
-  uint8_t payload[12 + 12 * kSamplesPerEvent];
+  uint8_t payload[kMaxEventBytes];
   ByteWriter out(payload, sizeof(payload));
   out.u64(device_->state().counters.samples + still_to_count - n_pending_);
   out.u8(static_cast<uint8_t>(n_pending_));
-  out.u8(pending_gap_ ? 1 : 0);
+  out.u8(0);  // gaps: each link's own
   out.u16(0);
   out.f32s(pending_, 3u * n_pending_);
   n_pending_ = 0;
-  pending_gap_ = false;
   for (LinkSession& session : sessions_) {
-    if (session.open && session.stream_samples) {
-      send_event(&session, Event::kSamples, payload, out.length());
-    }
+    if (!session.wants(kStreamSamples)) continue;
+    payload[kGapsAt] = session.untold_gaps;
+    session.untold_gaps = 0;
+    send_event(&session, Event::kSamples, payload, out.length());
   }
 }
 
-void Server::tell_others(int link_index, uint8_t opcode) {
-  uint8_t payload[12];
+void Server::tell_changed(int link_index, uint8_t opcode, const uint8_t* payload, uint32_t bytes) {
+  uint8_t told[kMaxEventBytes];
+  for (int i = 0; i < kMaxLinks; ++i) {
+    const bool own = i == link_index;
+    if (own ? !sessions_[i].wants(kStreamChanges) : !sessions_[i].open) continue;
+    ByteWriter out(told, sizeof(told));
+    out.u8(opcode);
+    out.u8(own ? 1 : 0);
+    out.u16(0);
+    out.u64(device_->state().counters.samples);
+    if (bytes <= out.remaining()) out.bytes(payload, bytes);
+    send_event(&sessions_[i], Event::kChanged, told, out.length());
+  }
+}
+
+void Server::log(LogLevel level, const char* text) {
+  uint8_t payload[kOutcomeBytes + kMaxTextBytes];
   ByteWriter out(payload, sizeof(payload));
-  out.u8(opcode);
+  out.u8(static_cast<uint8_t>(level));
   for (int i = 0; i < 3; ++i) out.u8(0);
   out.u64(device_->state().counters.samples);
-  for (int i = 0; i < kMaxLinks; ++i) {
-    if (i != link_index && sessions_[i].open) {
-      send_event(&sessions_[i], Event::kChanged, payload, out.length());
-    }
+  while (*text != '\0' && out.remaining() > 0) out.u8(static_cast<uint8_t>(*text++));
+  for (LinkSession& session : sessions_) {
+    if (session.wants(kStreamLog)) send_event(&session, Event::kLog, payload, out.length());
   }
+}
+
+void Server::log_once_in_a_while(LogKind kind) {
+  bool wanted = false;
+  for (const LinkSession& session : sessions_) wanted |= session.wants(kStreamLog);
+  uint64_t& logged_at = logged_at_[static_cast<int>(kind)];
+  const uint64_t now = device_->state().counters.samples;
+  // After a reset `now` may lie before `logged_at`: the difference is then large too.
+  if (!wanted || now - logged_at < kLogEverySamples) return;
+  logged_at = now;
+  const LogText& line = kTexts[static_cast<int>(kind)];
+  log(line.level, line.text);
+}
+
+Server::Skipped Server::skipped() const {
+  const LearnedState& state = device_->state();
+  const StepCounts& c = state.classifier.steps;
+  const StepCounts& r = state.reconstruction.steps;
+  return {state.counters.refused_samples, c.not_finite + r.not_finite, c.over_limit + r.over_limit};
+}
+
+void Server::log_skipped_since(const Skipped& before) {
+  const Skipped now = skipped();
+  if (now.samples != before.samples) log_once_in_a_while(LogKind::kSampleRefused);
+  if (now.not_finite != before.not_finite) log_once_in_a_while(LogKind::kStepNotFinite);
+  if (now.over_limit != before.over_limit) log_once_in_a_while(LogKind::kStepOverLimit);
 }
 
 void Server::send_event(LinkSession* session, Event event, const uint8_t* payload, uint32_t bytes) {
@@ -93,13 +172,11 @@ void Server::send_event(LinkSession* session, Event event, const uint8_t* payloa
   header.session = session->id;
   header.sequence = session->next_event++;
   header.boot_id = identity_.boot_id;
-  uint8_t message[kMessageHeaderBytes + 12 + 12 * kSamplesPerEvent];
+  uint8_t message[kMessageHeaderBytes + kMaxEventBytes];
   ByteWriter out(message, sizeof(message));
   begin_message(&out, header);
   out.bytes(payload, bytes);
-  if (!session->link->send(message, end_message(&out)) && counters_.lost_events != UINT32_MAX) {
-    ++counters_.lost_events;
-  }
+  if (!session->link->send(message, end_message(&out))) count_up(&counters_.lost_events);
 }
 
 }  // namespace tinyol

@@ -2,16 +2,13 @@
 
 #include "tinyol/sgd.h"
 
+#include "tinyol/count_up.h"
 #include "tinyol/float_math.h"
 
 namespace tinyol {
 namespace {
 
 constexpr float kLargestFinite = 3.40282347e38f;
-
-void count(uint32_t* counter) {
-  if (*counter != UINT32_MAX) ++*counter;
-}
 
 inline float stepped(float weight, float step, float input, float decay) {
   return weight - (step * input + decay * weight);
@@ -71,7 +68,7 @@ bool sgd_step(const LinearLayer& layer, const float* input, const float* delta, 
     }
   }
   if (!good) {
-    count(finite ? &counts->over_limit : &counts->not_finite);
+    count_up(finite ? &counts->over_limit : &counts->not_finite);
     return false;
   }
 
@@ -83,7 +80,7 @@ bool sgd_step(const LinearLayer& layer, const float* input, const float* delta, 
     }
     if (layer.bias != nullptr) layer.bias[i] -= step;
   }
-  count(&counts->applied);
+  count_up(&counts->applied);
   return true;
 }
 

@@ -34,7 +34,7 @@ enum class Status : int8_t {
 // `need` and `have` are its numbers, where numbers say more (capacity, length, index).
 struct Refusal {
   Status status = Status::kOk;
-  char where[24] = {0};
+  char where[32] = {0};
   uint32_t need = 0;
   uint32_t have = 0;
 };
