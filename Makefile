@@ -6,13 +6,14 @@ CXX_SOURCES := $(shell find firmware tinyol_sim/csrc tests -name '*.h' -o -name 
 BUILD_INPUTS := $(CXX_SOURCES) tinyol_sim/_build.py setup.py pyproject.toml
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint format bench size dist system-deps clean
+.PHONY: help demo test test-long fuzz lint format bench size dist system-deps clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 16
 
-demo: $(VENV)/.installed ## set up, replay the shipped fan recording, and write a report
+demo: $(VENV)/.emulator ## set up, replay the shipped recording, and verify it on the emulated board
 	$(BIN)/tinyol replay --fine-tune 900 --learn --out reports/demo
+	$(BIN)/tinyol verify --device emu: --fine-tune 900
 
 test: $(VENV)/.test lint ## set up, check style and types, and run every test
 	$(BIN)/python -m pytest
@@ -28,8 +29,8 @@ format: $(VENV)/.lint ## rewrite Python and C++ in the project's style
 	$(BIN)/ruff format .
 	$(BIN)/clang-format -i $(CXX_SOURCES)
 
-bench: $(VENV)/.test ## instructions of each stage on the emulated Cortex-M4F
-	$(BIN)/python -m tinyol_sim.emulator.bench tinyol_sim/data/fan-119hz.tinyol
+bench: $(VENV)/.emulator ## instructions of each stage on the emulated Cortex-M4F
+	$(BIN)/tinyol bench
 
 size: $(VENV)/.installed ## RAM and code size of the core for a board
 	$(BIN)/python firmware/size.py
@@ -63,6 +64,10 @@ $(VENV)/compiler: $(BIN)/pip tinyol_sim/_compiler.py
 
 $(VENV)/.installed: $(VENV)/compiler $(BUILD_INPUTS)
 	. ./$(VENV)/compiler && $(BIN)/python -m pip install -q -e .
+	@touch $@
+
+$(VENV)/.emulator: $(VENV)/.installed
+	. ./$(VENV)/compiler && $(BIN)/python -m pip install -q -e '.[emulator]'
 	@touch $@
 
 $(VENV)/.lint: $(VENV)/.installed

@@ -10,35 +10,14 @@ from pathlib import Path
 
 import click
 import pytest
+from cli_runner import PROGRAM, Tinyol
 from small_replay import recording, small_bundle
 
-from tinyol_host.cli import CONTENTS, cli, main
+from tinyol_host.cli import CONTENTS, cli
 from tinyol_sim.recordings import write_recording
 from tinyol_sim.replay import Plan, replay
 
-PROGRAM = [sys.executable, "-c", "import sys; from tinyol_host.cli import main; sys.exit(main())"]
 ROUNDS = [(label, 100) for _ in range(2) for label in ("normal", "loud")]
-
-
-class Tinyol:
-    """Runs the command line in this process, in a folder with a bundle and a recording."""
-
-    def __init__(self, capsys: pytest.CaptureFixture[str]) -> None:
-        self._capsys = capsys
-
-    def __call__(self, *words: str) -> tuple[int, str, str]:
-        status = main(list(words))
-        out, err = self._capsys.readouterr()
-        assert "Traceback" not in out + err
-        return status, out, err
-
-    def refused(self, *words: str) -> str:
-        """The message of a command that must fail on its data."""
-        status, out, err = self(*words)
-        assert (status, out) == (1, "")
-        assert err.startswith("error: ")
-        assert err.count("\n") == 1
-        return err
 
 
 @pytest.fixture

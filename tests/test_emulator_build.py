@@ -13,10 +13,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from wire_by_hand import decode_frame, encode_frame
 
+from tinyol_host.cli import main as tinyol
 from tinyol_sim.bundle import Bundle, default_bundle
 from tinyol_sim.emulator import build
 from tinyol_sim.emulator.bench import count_instructions
-from tinyol_sim.emulator.bench import main as bench
 from tinyol_sim.emulator.block_counter import count_thumb
 from tinyol_sim.emulator.build import build_image
 from tinyol_sim.emulator.capacities import capacities_for
@@ -114,10 +114,10 @@ def test_the_bench_prints_a_table(
 ) -> None:
     model = tmp_path / "fan.tinyol"
     default_bundle().save(model)
-    assert bench([str(model), "--machine", machine]) == 0
+    assert tinyol(["bench", str(model), "-d", f"emu:?machine={machine}"]) == 0
     printed = capsys.readouterr().out
     assert "inference + fine-tuning" in printed
     assert "1,921" in printed
     assert "estimate" in printed
-    assert bench([str(tmp_path / "none.tinyol")]) == 1
+    assert tinyol(["bench", str(tmp_path / "none.tinyol")]) == 1
     assert capsys.readouterr().err.startswith("error: ")

@@ -1,28 +1,19 @@
 """How many instructions each stage of Algorithm 1 takes on a Cortex-M4F, counted exactly.
 
-    python -m tinyol_sim.emulator.bench MODEL.tinyol
-
-Cycles and microseconds are estimates: no emulator here models the pipeline or the flash.
+`tinyol bench` prints them. Cycles and microseconds are estimates: no emulator here models the
+pipeline or the flash.
 """
 
 from __future__ import annotations
 
-import argparse
-import json
 import statistics
-import sys
 import time
-from collections.abc import Sequence
-from dataclasses import asdict, dataclass
-from pathlib import Path
-
-from rich.console import Console
-from rich.table import Table
+from dataclasses import dataclass
 
 from ..bundle import Bundle
-from ..errors import EmulatorError, TinyOLError
+from ..errors import EmulatorError
 from .build import build_image
-from .machine import MACHINES, new_machine
+from .machine import new_machine
 
 CLOCK_MHZ = 64  # nRF52840
 # Cycles an instruction: what a Cortex-M4 spends on such kernels, roughly. Loads and branches
@@ -89,55 +80,3 @@ def count_instructions(
         name: Instructions(int(statistics.median_low(counts)), min(counts), max(counts))
         for name, counts in found.items()
     }
-
-
-def _table(counts: dict[str, Instructions], title: str) -> Table:
-    table = Table(title=title, title_justify="left", box=None, pad_edge=False)
-    table.add_column("stage", no_wrap=True)
-    for column in ("instructions", "cycles, est.", "us, est.", "us, paper"):
-        table.add_column(column, justify="right", no_wrap=True)
-    for name, count in counts.items():
-        least_us, most_us = count.microseconds()
-        table.add_row(
-            name,
-            f"{count.median:,}",
-            f"{count.median * CYCLES_LEAST:,.0f}-{count.median * CYCLES_MOST:,.0f}",
-            f"{least_us:,.0f}-{most_us:,.0f}",
-            f"{PAPER_US[name]:,}" if name in PAPER_US else "",
-        )
-    return table
-
-
-def main(arguments: Sequence[str] | None = None) -> int:
-    """Prints the table; the exit code."""
-    parser = argparse.ArgumentParser(
-        prog="python -m tinyol_sim.emulator.bench",
-        description="Counts the instructions of each stage on an emulated Cortex-M4F.",
-    )
-    parser.add_argument("model", type=Path, help="a bundle (.tinyol)")
-    parser.add_argument("--compiler", choices=("zig", "gcc"), help="default: what is installed")
-    parser.add_argument("--optimize", choices=("Os", "O2", "O3"), default="O2", help="default: O2")
-    parser.add_argument("--machine", choices=MACHINES, default=MACHINES[0])
-    parser.add_argument("--json", action="store_true", help="for a program to read")
-    chosen = parser.parse_args(arguments)
-    try:
-        counts = count_instructions(
-            Bundle.load(chosen.model),
-            compiler=chosen.compiler,
-            optimize=f"-{chosen.optimize}",
-            machine=chosen.machine,
-        )
-    except TinyOLError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 1
-    if chosen.json:
-        print(json.dumps({name: asdict(count) for name, count in counts.items()}, indent=2))
-        return 0
-    console = Console()
-    console.print(_table(counts, f"One window of {chosen.model.name} on a Cortex-M4F"))
-    console.print(NOTE, highlight=False, soft_wrap=True)
-    return 0
-
-
-if __name__ == "__main__":
-    sys.exit(main())

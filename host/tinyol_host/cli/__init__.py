@@ -14,15 +14,31 @@ from importlib import import_module
 from typing import Any
 
 import click
+from click.shell_completion import CompletionItem
 
 from tinyol_sim.errors import TinyOLError
 from tinyol_sim.text import printable
 
 INTERRUPTED = 130  # as shells say it: 128 + SIGINT
 
-# Each command is an attribute of its name in the module of its name. The line here is what
-# `tinyol --help` shows: it must not cost the import of numpy.
+# Each command is an attribute of its name in the module of its name, "-" being "_" there. The
+# line here is what `tinyol --help` shows: it must not cost the import of numpy.
 CONTENTS = {
+    "A board": {
+        "scan": "Find boards, and say what an emulated one needs.",
+        "info": "What is it, what does it run, how is it doing?",
+        "monitor": "Watch its predictions as they come.",
+        "record": "Record its samples, labels and commands.",
+        "self-test": "Have it check its own arithmetic.",
+    },
+    "Teaching a board": {
+        "label": "Say what it sees: windows become lessons for a class.",
+        "classes": "List the classes; add, rename, remove one.",
+        "fine-tune": "Adapt its autoencoder's last layer to the machine.",
+        "metrics": "How well does it predict?",
+        "set": "Show and turn its settings.",
+        "reset": "Forget everything learned.",
+    },
     "Recordings": {
         "data": "Fetch, show and convert recordings.",
         "synth": "Write a recording of a simulated fan.",
@@ -33,9 +49,15 @@ CONTENTS = {
     },
     "Learning": {
         "replay": "Stream recordings through the twin: fine-tune, learn, report.",
-        "state": "Show what a device has learned; compare two.",
+        "state": "What a device has learned: show, compare, pull, push.",
+    },
+    "Checks and tools": {
+        "verify": "Hold a board against the twin, bit for bit.",
+        "bench": "Count the instructions of each stage on a Cortex-M4F.",
+        "completion": "Print the completion script for a shell.",
     },
 }
+_ATTRIBUTES = {"set": "set_"}  # `set` is Python's own
 
 
 class _InterruptedError(Exception):
@@ -49,9 +71,21 @@ class _Contents(click.Group):
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         if cmd_name not in self.list_commands(ctx):
             return None
-        command = getattr(import_module(f"{__name__}.{cmd_name}"), cmd_name)
+        word = cmd_name.replace("-", "_")
+        command = getattr(import_module(f"{__name__}.{word}"), _ATTRIBUTES.get(word, word))
         assert isinstance(command, click.Command)
         return command
+
+    def shell_complete(self, ctx: click.Context, incomplete: str) -> list[CompletionItem]:
+        # click itself would import every command to read its help.
+        if incomplete.startswith("-"):
+            return super().shell_complete(ctx, incomplete)
+        return [
+            CompletionItem(name, help=line)
+            for section in CONTENTS.values()
+            for name, line in section.items()
+            if name.startswith(incomplete)
+        ]
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         width = max(len(name) for name in self.list_commands(ctx))

@@ -1,4 +1,4 @@
-"""`tinyol state`: what a device has learned, and how two devices differ."""
+"""`tinyol state`: what a device has learned, to and from it, and how two devices differ."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 from rich.console import Console
 
+from tinyol_host.cli.state_transfer import pull, push
 from tinyol_host.cli.tables import pairs_table, print_table
 from tinyol_sim.bundle import Bundle
 from tinyol_sim.errors import StateImageError
@@ -23,7 +24,11 @@ _FILE = click.Path(dir_okay=False, path_type=Path)
 
 @click.group()
 def state() -> None:
-    """Show what a device has learned; compare two."""
+    """What a device has learned: show it, compare two, pull it from a board, push it to one."""
+
+
+state.add_command(pull)
+state.add_command(push)
 
 
 @state.command()

@@ -1,0 +1,286 @@
+"""A board, as a program drives it; the same whichever way leads there.
+
+async with await connect("sim:") as board:
+    await board.add_class("tilted")
+    await board.label("tilted", windows=20)
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from dataclasses import dataclass
+from types import TracebackType
+
+import numpy as np
+
+from tinyol_host.clean_up import finish, to_its_end
+from tinyol_host.connecting import warnings_about
+from tinyol_host.device import Device, Effect
+from tinyol_host.events import Event
+from tinyol_host.feeding import Feeding
+from tinyol_host.image_transfer import Progress, pull_image, push_image
+from tinyol_host.keeping import Keeping
+from tinyol_host.protocol import Opcode
+from tinyol_host.replies import Reply
+from tinyol_host.session import Session
+from tinyol_host.source_feeder import SourceFeeder
+from tinyol_host.streaming import CHANGES, LOG, PREDICTIONS, SAMPLES, Streams
+from tinyol_host.timing import Timing
+from tinyol_host.transports.opening import Way, transport_for
+from tinyol_host.uri import Uri, parse_uri
+from tinyol_sim.bundle import Bundle
+from tinyol_sim.commands import Command, Gap
+from tinyol_sim.errors import DeviceError, StateImageError, TinyOLError
+
+__all__ = ["Board", "Effect", "SessionStart", "connect"]
+
+_CLOSE_S = 10.0
+
+
+@dataclass(frozen=True)
+class SessionStart:
+    """Where a session begins: a twin with this image, fed all that follows, ends as the board."""
+
+    at: int  # index of the first sample that is not in the image
+    image: bytes
+
+
+async def connect(
+    uri: str | None = None,
+    *,
+    timing: Timing | None = None,
+    source: bool = True,
+    keep_state: bool = True,
+) -> Board:
+    """Opens the way to a board.
+
+    Args:
+        uri: `sim:`, `emu:` or `serial:/dev/ttyACM0`; None takes $TINYOL_DEVICE, or `sim:`.
+        source: feed a board that has no sensor from its URI's source, while nobody else does.
+        keep_state: a simulated board goes on from what it had learned when it was last closed,
+            and keeps it again. Those of hardware do so by themselves.
+
+    Raises:
+        DeviceError: no such address, nobody there, or a state that the board refuses.
+        BundleError, RecordingError: the model or the source of the URI cannot be read.
+    """
+    address = parse_uri(uri)
+    way = transport_for(address, source=source)
+    if way.prepare is not None:
+        await asyncio.to_thread(way.prepare)
+    board = Board(address, way, timing or Timing(), keep_state=keep_state)
+    await board._open()
+    return board
+
+
+class Board(Device):
+    """An open board: made by connect(), closed by close() or `async with`.
+
+    Methods may be called from several tasks of one event loop; each request is executed exactly
+    once. All raise DeviceError (see errors.py) for what the board refuses or a link cannot do.
+
+    warnings: what a person should know of this board, a sentence each.
+    """
+
+    def __init__(self, uri: Uri, way: Way, timing: Timing, *, keep_state: bool) -> None:
+        super().__init__(Session(way.transport, timing))
+        self.uri = uri
+        self.bundle: Bundle | None = way.bundle
+        self.ends_with_link = way.ends_with_link
+        self.warnings: list[str] = []
+        self._transport = way.transport
+        self._streams = Streams(self._session)
+        self._keeping: Keeping | None = None
+        if keep_state and way.kept_state is not None:
+            self._keeping = Keeping(way.kept_state, self.health)
+        self._source: SourceFeeder | None = None
+        if way.source is not None:
+            self._source = SourceFeeder(self._new_feeding, way.source)
+        self._feeding: Feeding | None = None
+        self._transfer = asyncio.Lock()  # one image is on its way at a time
+        self._closed = False
+
+    async def reset(self) -> Effect:
+        """Back to what training left."""
+        if self._keeping is not None:
+            self._keeping.saw(None)
+        return await super().reset()
+
+    async def execute(self, command: Command) -> Effect:
+        """Has it execute a command; a Gap only within feeding()."""
+        if isinstance(command, Gap) and self._feeding is not None:
+            await self._feeding.feed(np.empty((0, 3), np.float32), gap=True)
+            return Effect(self._feeding.at)
+        return await super().execute(command)
+
+    # --- samples and events --------------------------------------------------------------
+
+    def stream(
+        self,
+        *,
+        predictions: bool = False,
+        samples: bool = False,
+        changes: bool = False,
+        log: bool = False,
+    ) -> AbstractAsyncContextManager[AsyncIterator[Event]]:
+        """The events of these kinds while the block lasts, and Lost where some are missing.
+
+        Several may be open. The board is asked for what somebody wants, and no longer.
+
+        changes: also those that this program makes.
+        """
+        wanted = {PREDICTIONS: predictions, SAMPLES: samples, CHANGES: changes, LOG: log}
+        return self._streams.open(kind for kind, chosen in wanted.items() if chosen)
+
+    @asynccontextmanager
+    async def feeding(self) -> AsyncIterator[Feeding]:
+        """Samples from this program, by `feed`, in place of those of the board's sensor or source.
+
+        Either end of the block makes a gap.
+
+        Raises:
+            DeviceError: this program, or another, feeds the board already.
+        """
+        if self._feeding is not None:
+            raise DeviceError("this program feeds the board already: one block at a time")
+        self._feeding = feeding = self._new_feeding()
+        try:
+            async with self._source_paused(), feeding:
+                yield feeding
+        finally:
+            self._feeding = None
+
+    @asynccontextmanager
+    async def _source_paused(self) -> AsyncIterator[None]:
+        if self._source is None:
+            yield
+            return
+        await self._source.pause()
+        try:
+            yield
+        finally:
+            self._source.resume()
+
+    def _new_feeding(self) -> Feeding:
+        return Feeding(self._session, self._max_message)
+
+    def _max_message(self) -> int:
+        return min(self.identity.max_message, self._transport.max_message)
+
+    # --- state images --------------------------------------------------------------------
+
+    async def pull_state(self, progress: Progress | None = None) -> bytes:
+        """Everything that it has learned, as a state image.
+
+        progress: called with bytes done and bytes in all.
+        """
+        async with self._transfer:
+            image, _ = await pull_image(
+                self._session,
+                lambda: self._session.request(Opcode.IMAGE_GET),
+                self._max_message,
+                progress,
+            )
+        self._saw(image)
+        return image
+
+    async def push_state(self, image: bytes, progress: Progress | None = None) -> Effect:
+        """Has it take over a state image, in place of what it has learned.
+
+        Raises:
+            StateImageError: damaged, of another model or version; the board is unchanged.
+        """
+        async with self._transfer:
+            at = await push_image(self._session, image, self._max_message, progress)
+        self._saw(image)
+        return Effect(at)
+
+    async def begin_session(
+        self, *, predictions: bool = False, progress: Progress | None = None
+    ) -> SessionStart:
+        """Ends labels and fine-tuning, makes a gap, and reads the state image as of then.
+
+        What the board learns from there on follows from the samples and changes that it streams:
+        call it within stream(samples=True, changes=True), and pass over what lies before `at`.
+
+        Raises:
+            DeviceError: nobody listens to samples and changes, or see pull_state().
+        """
+        if not self._streams.union >= {SAMPLES, CHANGES}:
+            raise DeviceError("begin a session within stream(samples=True, changes=True)")
+        wanted = {SAMPLES, CHANGES} | ({PREDICTIONS} if predictions else set())
+
+        async def announce() -> Reply:
+            return await self._streams.begin_session(wanted)
+
+        async with self._transfer:
+            image, at = await pull_image(self._session, announce, self._max_message, progress)
+        return SessionStart(at, image)
+
+    def _saw(self, image: bytes) -> None:
+        if self._keeping is not None:
+            self._keeping.saw(image)
+
+    # --- beginning and end ---------------------------------------------------------------
+
+    async def _open(self) -> None:
+        try:
+            kept = None if self._keeping is None else self._keeping.load()
+            await self._session.open()
+            self.warnings += warnings_about(self.identity, await self.info(), self.bundle)
+            if self._keeping is not None and kept is not None:
+                try:
+                    await self.push_state(kept)
+                except StateImageError as error:
+                    raise self._keeping.refused(error) from None
+            if self._source is not None:
+                self._source.start()
+        except BaseException:
+            await self._let_go()
+            raise
+
+    async def close(self) -> None:
+        """Ends what is under way, and keeps what a simulated board has learned. Idempotent.
+
+        Returns in bounded time, also if the board is gone; cancelled, it still does all that.
+
+        Raises:
+            DeviceError: what was learned could not be kept; says what is lost.
+        """
+        if not self._closed:
+            self._closed = True
+            await to_its_end(self._close())
+
+    async def _close(self) -> None:
+        try:
+            if self._source is not None:
+                await self._source.stop()
+            if self._keeping is not None:
+                await self._keeping.save(self.pull_state)
+        finally:
+            await self._let_go()
+
+    async def _let_go(self) -> None:
+        self._closed = True
+        try:
+            await finish(self._session.close(), _CLOSE_S)
+        finally:
+            if self._keeping is not None:
+                self._keeping.release()
+
+    async def __aenter__(self) -> Board:
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        try:
+            await self.close()
+        except TinyOLError:
+            if error is None:  # else that one tells more of what went wrong
+                raise

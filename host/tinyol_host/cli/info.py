@@ -1,0 +1,95 @@
+"""`tinyol info`: a board on one screen."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from tinyol_host.cli.device_options import device_options, json_option, run_on_board
+
+if TYPE_CHECKING:
+    from tinyol_host.board import Board
+
+
+@click.command()
+@device_options
+@json_option
+def info(device: str | None, as_json: bool) -> None:
+    """Show a board on one screen: what it is, its model, what it has seen and learned, its link."""
+    facts = run_on_board(device, _facts)
+    if as_json:
+        click.echo(json.dumps(facts, indent=2))
+        return
+
+    from rich.console import Console
+
+    from tinyol_host.cli.info_rows import info_table
+    from tinyol_host.cli.tables import print_table
+
+    print_table(Console(highlight=False), info_table(facts))
+
+
+async def _facts(board: Board) -> dict[str, Any]:
+    """JSON's types; indices and counts since the state began, messages since the board booted."""
+    found, names, identity = await board.info(), await board.classes(), board.identity
+    known = found.label is not None and found.label < len(names)
+    return {
+        "board": {
+            "uri": str(board.uri),
+            "name": identity.board,
+            "firmware": identity.firmware_version,
+            "arithmetic_version": identity.arithmetic_version,
+            "state_format": identity.state_format,
+            "has_sensor": identity.has_sensor,
+            "kernels": _kernels(identity.capabilities),
+            "self_test_at_boot": found.self_test_ok,
+        },
+        "model": {
+            "id": identity.model_id,
+            "rate_hz": identity.rate_hz,
+            "window_len": identity.window_len,
+            "hop": identity.hop,
+            "n_features": identity.n_features,
+            "fine_tuned_layer": {"inputs": identity.n_hidden, "outputs": identity.n_outputs},
+            "max_classes": identity.max_classes,
+            "windows_for_late_labels": identity.ring_len,
+            "max_image_bytes": identity.max_image_bytes,
+        },
+        "seen": {
+            "samples": found.at,
+            "windows": found.windows,
+            "gaps": found.gaps,
+            "refused_samples": found.refused_samples,
+            "refused_windows": found.refused_windows,
+            "fed_by_a_link": found.feeding,
+        },
+        "learned": {
+            "classes": names,
+            "label": names[found.label] if found.label is not None and known else None,
+            "label_windows_left": found.label_left,
+            "classifier": asdict(found.classifier),
+            "reconstruction": asdict(found.reconstruction),
+            "clamped_targets": found.clamped_targets,
+            "fine_tuning_steps_left": found.fine_tune_left,
+        },
+        "link": {
+            "max_message": identity.max_message,
+            "round_trip_ms": board.health.median_round_trip_ms(),
+            "reconnects": board.health.reconnects,
+            "malformed": found.malformed,
+            "repeated": found.repeated,
+            "refused": found.refused,
+            "lost_peers": found.lost_peers,
+            "lost_events": found.lost_events,
+        },
+    }
+
+
+def _kernels(capabilities: int) -> list[str]:
+    from tinyol_host.replies import CAPABILITY_KERNELS, CAPABILITY_TFLM
+
+    names = {CAPABILITY_KERNELS: "own", CAPABILITY_TFLM: "TFLM"}
+    return [name for bit, name in names.items() if capabilities & bit]

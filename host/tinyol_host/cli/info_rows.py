@@ -1,0 +1,125 @@
+"""What `tinyol info` shows of a board, group by group."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from rich.markup import escape
+from rich.table import Table
+
+from tinyol_sim.counted import counted
+from tinyol_sim.text import printable
+
+_Rows = list[tuple[str, str]]
+
+
+def info_table(facts: Mapping[str, Any]) -> Table:
+    """Each group's title stands before its first row."""
+    table = Table(box=None, pad_edge=False, show_header=False)
+    table.add_column(style="bold", no_wrap=True)
+    table.add_column(style="dim", no_wrap=True)
+    table.add_column(overflow="fold")
+    for title, rows_of in _GROUPS.items():
+        for i, (name, value) in enumerate(rows_of(facts[title])):
+            table.add_row("" if i else title, name, escape(printable(value)))
+    return table
+
+
+def _board(facts: Mapping[str, Any]) -> _Rows:
+    sensor = "a sensor of its own" if facts["has_sensor"] else "no sensor: it is fed"
+    passed = "passed" if facts["self_test_at_boot"] else "FAILED: do not trust its results"
+    return [
+        ("device", f"{facts['uri']}, {facts['name']}"),
+        ("firmware", f"{facts['firmware']}, state format {facts['state_format']}"),
+        (
+            "arithmetic",
+            f"version {facts['arithmetic_version']}, self-test at boot {passed};"
+            f" kernels: {' and '.join(facts['kernels']) or 'none'}",
+        ),
+        ("samples from", sensor),
+    ]
+
+
+def _model(facts: Mapping[str, Any]) -> _Rows:
+    window_s = facts["window_len"] / facts["rate_hz"] if facts["rate_hz"] else 0.0
+    layer = facts["fine_tuned_layer"]
+    return [
+        ("id", facts["id"]),
+        (
+            "windows",
+            f"{facts['window_len']} samples ({window_s:.3g} s), every {facts['hop']}, at"
+            f" {facts['rate_hz']:g} Hz",
+        ),
+        (
+            "layers",
+            f"{counted(facts['n_features'], 'feature')}, at most"
+            f" {counted(facts['max_classes'], 'class', 'classes')}; fine-tuned"
+            f" {layer['inputs']} -> {layer['outputs']}",
+        ),
+        (
+            "memory",
+            f"{counted(facts['windows_for_late_labels'], 'window')} for late labels; state image"
+            f" of at most {facts['max_image_bytes']:,} bytes",
+        ),
+    ]
+
+
+def _seen(facts: Mapping[str, Any]) -> _Rows:
+    refused = [
+        counted(facts[f"refused_{what}s"], what)
+        for what in ("sample", "window")
+        if facts[f"refused_{what}s"]
+    ]
+    now = "; fed by a link now" if facts["fed_by_a_link"] else ""
+    return [
+        ("stream", f"{counted(facts['samples'], 'sample')}, {counted(facts['gaps'], 'gap')}{now}"),
+        ("windows", f"{facts['windows']:,}"),
+        ("refused", " and ".join(refused) or "none"),
+    ]
+
+
+def _learned(facts: Mapping[str, Any]) -> _Rows:
+    label, left = facts["label"], facts["label_windows_left"]
+    steps_left = facts["fine_tuning_steps_left"]
+    tuning = {None: "on until stopped", 0: "off"}.get(
+        steps_left, f"on, {counted(steps_left or 0, 'step')} left"
+    )
+    reconstruction = _steps(facts["reconstruction"])
+    if facts["clamped_targets"]:
+        reconstruction += f", {counted(facts['clamped_targets'], 'target')} clamped"
+    until = "until stopped" if left is None else f"{counted(left, 'window')} left"
+    return [
+        ("classes", ", ".join(facts["classes"]) or "none"),
+        ("label now", "none" if label is None else f"{label}, {until}"),
+        ("classifier", _steps(facts["classifier"])),
+        ("fine-tuning", f"{tuning}; {reconstruction}"),
+    ]
+
+
+def _steps(counts: Mapping[str, int]) -> str:
+    text = f"{counted(counts['applied'], 'step')}"
+    skipped = counts["skipped_not_finite"] + counts["skipped_over_limit"]
+    if skipped:
+        text += (
+            f", {skipped:,} skipped ({counts['skipped_not_finite']:,} not finite,"
+            f" {counts['skipped_over_limit']:,} over the limit)"
+        )
+    return text
+
+
+def _link(facts: Mapping[str, Any]) -> _Rows:
+    trip = facts["round_trip_ms"]
+    took = "" if trip is None else f", round trip {trip:.3g} ms"
+    return [
+        ("messages", f"up to {facts['max_message']} bytes{took}"),
+        (
+            "since boot",
+            f"{facts['malformed']:,} malformed, {facts['repeated']:,} repeated,"
+            f" {facts['refused']:,} refused; {counted(facts['lost_peers'], 'peer')} and"
+            f" {counted(facts['lost_events'], 'event')} lost",
+        ),
+    ]
+
+
+_GROUPS = {"board": _board, "model": _model, "seen": _seen, "learned": _learned, "link": _link}

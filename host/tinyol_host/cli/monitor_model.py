@@ -1,0 +1,106 @@
+"""What a monitor knows of a board: events and replies folded into what is shown."""
+
+from __future__ import annotations
+
+from collections import Counter, deque
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+from tinyol_host.cli.pace import Pace
+from tinyol_host.events import Changed, Event, Log, Lost, Prediction
+from tinyol_host.link_health import LinkHealth
+from tinyol_host.protocol import Opcode
+from tinyol_host.replies import Identity, Info
+
+THRESHOLD = "anomaly.threshold"
+KEPT_WINDOWS = 400  # as wide as any terminal
+RECENT_WINDOWS = 100  # that shares of classes are of
+_KEPT_LINES = 3
+_LEVELS = {1: "information", 2: "warning", 3: "error"}
+
+
+@dataclass
+class MonitorModel:
+    """Everything that the picture is drawn from; no clock and no device in it.
+
+    Tell it events by take(), and by asked() what the board says of itself when asked.
+    """
+
+    device: str
+    identity: Identity
+    health: LinkHealth
+    predictions: deque[Prediction] = field(default_factory=lambda: deque(maxlen=KEPT_WINDOWS))
+    seen: int = 0  # predictions since the monitor began
+    pace: Pace = field(default_factory=Pace)
+    info: Info | None = None
+    classes: list[str] = field(default_factory=list)
+    threshold: float | None = None
+    news: deque[str] = field(default_factory=lambda: deque(maxlen=_KEPT_LINES))
+    stale: bool = True  # classes and settings are to be asked for
+
+    def take(self, event: Event) -> None:
+        """One event after the other."""
+        if isinstance(event, Prediction):
+            self.predictions.append(event)
+            self.seen += 1
+        elif isinstance(event, Log):
+            self.news.append(f"{_LEVELS.get(event.level, 'note')}: {event.text}")
+        elif isinstance(event, Changed):
+            self.stale = True
+            if not event.own:
+                self.news.append(f"another host: {_opcode_name(event.opcode)}")
+        elif isinstance(event, Lost):
+            self.stale = True  # a change may be among them
+
+    def asked(
+        self,
+        info: Info,
+        classes: Sequence[str] | None = None,
+        settings: Mapping[str, float] | None = None,
+    ) -> None:
+        """What the board answered; None where it was not asked."""
+        self.info = info
+        if classes is not None:
+            self.classes = list(classes)
+        if settings is not None:
+            self.threshold = settings.get(THRESHOLD)
+        if len(self.classes) != info.n_classes:
+            self.stale = True
+
+    @property
+    def last(self) -> Prediction | None:
+        """The newest prediction."""
+        return self.predictions[-1] if self.predictions else None
+
+    @property
+    def expected_per_s(self) -> float:
+        """Windows a second of a board that gets its samples at the model's rate."""
+        return self.identity.rate_hz / self.identity.hop
+
+    def class_name(self, index: int | None) -> str | None:
+        """The name of a class; a number if it is not known yet; None for none."""
+        if index is None or index < 0:
+            return None
+        return self.classes[index] if index < len(self.classes) else f"class {index}"
+
+    def recent(self) -> list[Prediction]:
+        """The last 100 windows at most."""
+        return list(self.predictions)[-RECENT_WINDOWS:]
+
+    def recent_shares(self) -> list[tuple[str, float]]:
+        """Classes predicted for the last 100 windows, the most frequent first."""
+        recent = self.recent()
+        counts = Counter(self.class_name(window.predicted) for window in recent)
+        return [(name or "none", count / len(recent)) for name, count in counts.most_common()]
+
+    def recent_anomalies(self) -> float:
+        """Share of the last 100 windows above the threshold."""
+        recent = self.recent()
+        return sum(window.anomaly for window in recent) / max(1, len(recent))
+
+
+def _opcode_name(opcode: int) -> str:
+    try:
+        return Opcode(opcode).name.lower().replace("_", " ")
+    except ValueError:
+        return f"request {opcode}"

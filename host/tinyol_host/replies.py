@@ -1,0 +1,277 @@
+"""What replies carry, as frozen dataclasses. Fields and order: docs/wire-protocol.md."""
+
+from __future__ import annotations
+
+import struct
+from dataclasses import dataclass
+from typing import Any
+
+from tinyol_host.errors import ProtocolError, RefusedError
+from tinyol_host.protocol import UNTIL_STOPPED
+
+CAPABILITY_KERNELS, CAPABILITY_TFLM, CAPABILITY_SENSOR = 1, 2, 4
+ERROR_QUANTILES = (0.5, 0.9, 0.99)
+
+_OUTCOME = struct.Struct("<b3xQ")
+_REFUSAL = struct.Struct("<32sII")
+_IDENTITY = struct.Struct("<HHIIHH8sfHHHHHHHHI16s")
+_INFO = struct.Struct("<QIII3I3IIIhHB3xIIIIIII")
+_METRICS = struct.Struct("<IfffffffHH")
+
+
+@dataclass(frozen=True)
+class Reply:
+    """The reply to a request that was executed."""
+
+    at: int  # index of the next sample: what was changed holds from it on
+    body: bytes  # the request's own fields
+
+    @classmethod
+    def from_payload(cls, payload: bytes) -> Reply:
+        """Raises RefusedError if the request was refused, ProtocolError if it is too short."""
+        if len(payload) < _OUTCOME.size:
+            raise ProtocolError(f"a reply of {len(payload)} bytes is too short")
+        status, at = _OUTCOME.unpack_from(payload)
+        body = payload[_OUTCOME.size :]
+        if status == 0:
+            return cls(at, body)
+        where, need, have = _exactly(_REFUSAL, body, "a refusal")
+        raise RefusedError(status, _text(where), need, have)
+
+
+def status_of(payload: bytes) -> int:
+    """The status of a reply; ProtocolError if it is too short to have one."""
+    if len(payload) < _OUTCOME.size:
+        raise ProtocolError(f"a reply of {len(payload)} bytes is too short")
+    return int(_OUTCOME.unpack_from(payload)[0])
+
+
+@dataclass(frozen=True)
+class Identity:
+    """Who answers: HELLO's reply."""
+
+    last_sequence: int  # of the request executed last in this session
+    max_message: int  # bytes that one message may have on this link
+    firmware_version: str  # "0.1.0"
+    capabilities: int
+    arithmetic_version: int
+    state_format: int
+    model_id: str  # 16 hex digits
+    rate_hz: float
+    window_len: int
+    hop: int
+    n_features: int
+    n_hidden: int
+    n_outputs: int
+    max_classes: int
+    ring_len: int  # vectors kept for late labels
+    max_image_bytes: int
+    board: str
+
+    @property
+    def has_sensor(self) -> bool:
+        """It has a sensor of its own; without, it must be fed."""
+        return bool(self.capabilities & CAPABILITY_SENSOR)
+
+    @classmethod
+    def from_bytes(cls, body: bytes) -> Identity:
+        """ProtocolError if the body is not as specified."""
+        last, largest, version, capabilities, arithmetic, state, model, *numbers = _exactly(
+            _IDENTITY, body, "HELLO's reply"
+        )
+        rate, window, hop, features, hidden, outputs, classes, ring, _, image, board = numbers
+        return cls(
+            last_sequence=last,
+            max_message=largest,
+            firmware_version=f"{version >> 16}.{version >> 8 & 0xFF}.{version & 0xFF}",
+            capabilities=capabilities,
+            arithmetic_version=arithmetic,
+            state_format=state,
+            model_id=model.hex(),
+            rate_hz=rate,
+            window_len=window,
+            hop=hop,
+            n_features=features,
+            n_hidden=hidden,
+            n_outputs=outputs,
+            max_classes=classes,
+            ring_len=ring,
+            max_image_bytes=image,
+            board=_text(board),
+        )
+
+
+@dataclass(frozen=True)
+class StepCounts:
+    """Steps of gradient descent, since the state began."""
+
+    applied: int
+    skipped_not_finite: int
+    skipped_over_limit: int
+
+
+@dataclass(frozen=True)
+class Info:
+    """What a device does now, and what it has counted."""
+
+    at: int  # index of the next sample
+    windows: int
+    gaps: int
+    refused_samples: int
+    refused_windows: int
+    classifier: StepCounts
+    reconstruction: StepCounts
+    clamped_targets: int
+    fine_tune_left: int | None  # steps; None = until stopped
+    label: int | None  # class index
+    label_left: int | None  # windows; None = until stopped
+    n_classes: int
+    feeding: bool  # a link feeds samples
+    malformed: int  # messages; these five since boot
+    repeated: int  # requests
+    refused: int  # requests
+    lost_peers: int
+    lost_events: int
+    self_test_ok: bool  # at boot: the arithmetic and the frozen net
+
+    @classmethod
+    def from_bytes(cls, at: int, body: bytes) -> Info:
+        """ProtocolError if the body is not as specified."""
+        fields = _exactly(_INFO, body, "INFO's reply")
+        windows, gaps, refused_samples, refused_windows = fields[:4]
+        clamped, fine_tune, label, n_classes, feeding, label_left = fields[10:16]
+        malformed, repeated, refused, lost_peers, lost_events, self_test = fields[16:]
+        return cls(
+            at=at,
+            windows=windows,
+            gaps=gaps,
+            refused_samples=refused_samples,
+            refused_windows=refused_windows,
+            classifier=StepCounts(*fields[4:7]),
+            reconstruction=StepCounts(*fields[7:10]),
+            clamped_targets=clamped,
+            fine_tune_left=_left(fine_tune),
+            label=None if label < 0 else label,
+            label_left=_left(label_left),
+            n_classes=n_classes,
+            feeding=bool(feeding),
+            malformed=malformed,
+            repeated=repeated,
+            refused=refused,
+            lost_peers=lost_peers,
+            lost_events=lost_events,
+            self_test_ok=self_test & 3 == 3,
+        )
+
+
+@dataclass(frozen=True)
+class BoardMetrics:
+    """Prequential metrics, as `tinyol_sim.twin.Metrics` has them."""
+
+    at: int
+    labelled: int  # windows
+    accuracy: float
+    macro_f1: float
+    mean_loss: float
+    mean_error: float
+    error_quantiles: dict[float, float]  # at 0.5, 0.9 and 0.99
+    f1: tuple[float, ...]  # per class
+
+    @classmethod
+    def from_bytes(cls, at: int, body: bytes) -> BoardMetrics:
+        """ProtocolError if the body is not as specified."""
+        if len(body) < _METRICS.size:
+            raise ProtocolError(
+                f"METRICS' reply has {len(body)} bytes, not {_METRICS.size} or more"
+            )
+        labelled, *numbers, n_classes, _ = _METRICS.unpack_from(body)
+        f1 = _exactly(struct.Struct(f"<{n_classes}f"), body[_METRICS.size :], "METRICS' F1")
+        return cls(
+            at=at,
+            labelled=labelled,
+            accuracy=numbers[0],
+            macro_f1=numbers[1],
+            mean_loss=numbers[2],
+            mean_error=numbers[3],
+            error_quantiles=dict(zip(ERROR_QUANTILES, numbers[4:], strict=True)),
+            f1=f1,
+        )
+
+
+@dataclass(frozen=True)
+class SelfTest:
+    """CRC-32 of what the device computes, and of what it should compute."""
+
+    expected_crc: int  # of the learning script
+    found_crc: int
+    net_expected_crc: int  # of the frozen net's golden vectors
+    net_found_crc: int
+
+    @property
+    def passed(self) -> bool:
+        """Both are as expected: this device's arithmetic is the twin's."""
+        return self.expected_crc == self.found_crc and self.net_expected_crc == self.net_found_crc
+
+    @classmethod
+    def from_bytes(cls, body: bytes) -> SelfTest:
+        """ProtocolError if the body is not as specified."""
+        return cls(*_exactly(struct.Struct("<4I"), body, "SELF_TEST's reply"))
+
+
+@dataclass(frozen=True)
+class ClassPage:
+    """Part of the list of classes."""
+
+    total: int  # classes that there are
+    names: tuple[str, ...]  # from the index asked for on
+
+    @classmethod
+    def from_bytes(cls, body: bytes) -> ClassPage:
+        """ProtocolError if the body is not as specified."""
+        total, here = _exactly(struct.Struct("<HH"), body[:4], "CLASSES_LIST's reply")
+        raw = _exactly(struct.Struct(f"<{'16s' * here}"), body[4:], "CLASSES_LIST's names")
+        return cls(total, tuple(_text(name) for name in raw))
+
+
+@dataclass(frozen=True)
+class ImageSize:
+    """A state image that is ready to be read."""
+
+    length: int  # bytes
+    crc: int  # CRC-32 of them
+
+    @classmethod
+    def from_bytes(cls, body: bytes) -> ImageSize:
+        """Of IMAGE_GET and SESSION_BEGIN; ProtocolError if the body is not as specified."""
+        return cls(*_exactly(struct.Struct("<II"), body, "the reply about an image"))
+
+
+def settings_by_id(body: bytes) -> dict[int, float]:
+    """SETTINGS_LIST's reply; ProtocolError if it is not as specified."""
+    (count, _) = _exactly(struct.Struct("<HH"), body[:4], "SETTINGS_LIST's reply")
+    fields = _exactly(struct.Struct(f"<{'HHf' * count}"), body[4:], "SETTINGS_LIST's values")
+    return dict(zip(fields[0::3], fields[2::3], strict=True))
+
+
+def first_u16(body: bytes) -> int:
+    """The class index of CLASS_ADD, the lessons of LABEL_BACK."""
+    return int(_exactly(struct.Struct("<HH"), body, "the reply")[0])
+
+
+def only_u32(body: bytes) -> int:
+    """The windows of FEED, the bytes so far of IMAGE_WRITE."""
+    return int(_exactly(struct.Struct("<I"), body, "the reply")[0])
+
+
+def _exactly(layout: struct.Struct, body: bytes, what: str) -> tuple[Any, ...]:
+    if len(body) != layout.size:
+        raise ProtocolError(f"{what} has {len(body)} bytes, not {layout.size}")
+    return layout.unpack(body)
+
+
+def _text(raw: bytes) -> str:
+    return raw.split(b"\0", 1)[0].decode("utf-8", "replace")
+
+
+def _left(count: int) -> int | None:
+    return None if count == UNTIL_STOPPED else count

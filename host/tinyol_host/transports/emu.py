@@ -1,0 +1,69 @@
+"""`emu:` - the board's image on an emulated Cortex-M4F, over its emulated UART."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+
+from tinyol_host.errors import LinkError
+from tinyol_host.transports.stream import StreamTransport
+from tinyol_sim.bundle import Bundle
+from tinyol_sim.emulator.build import build_image
+from tinyol_sim.emulator.machine import Machine, new_machine
+from tinyol_sim.errors import EmulatorError
+
+
+class MachineStream:
+    """A machine that runs, as a ByteStream; close() cuts its power."""
+
+    def __init__(self, machine: Machine) -> None:
+        self._machine = machine
+        self.read = machine.read
+        self.write = machine.write
+        self.close = machine.stop
+
+
+class PowerSwitch:
+    """Builds a board's image once, and starts a machine with it each time."""
+
+    def __init__(self, bundle: Bundle, options: Mapping[str, str]) -> None:
+        """options: "machine" (unicorn, qemu), "compiler" (zig, gcc), "optimize" (Os, O2, O3)."""
+        self._bundle = bundle
+        self._options = options
+        self._image: Path | None = None
+
+    def build(self) -> Path:
+        """The image; blocks, for half a minute where no part of it was ever compiled.
+
+        Raises:
+            LinkError: it cannot be built; says what to install.
+        """
+        if self._image is None:
+            try:
+                self._image = build_image(
+                    self._bundle,
+                    compiler=self._options.get("compiler"),
+                    optimize=f"-{self._options.get('optimize', 'O2')}",
+                )
+            except EmulatorError as error:
+                raise LinkError(f"emu: {error}") from None
+        return self._image
+
+    def __call__(self) -> MachineStream:
+        """Power on; LinkError if it does not start."""
+        image = self.build()
+        try:
+            machine = new_machine(image, self._options.get("machine", "unicorn"))
+            machine.start()
+        except EmulatorError as error:
+            raise LinkError(f"emu: {error}") from None
+        return MachineStream(machine)
+
+
+def emu_transport(switch: PowerSwitch) -> StreamTransport:
+    """A transport to an emulated board of its own.
+
+    open() builds its image, if that was not done before, and switches it on; close() switches it
+    off. Opened again, it has restarted, and has learned nothing.
+    """
+    return StreamTransport(switch, "emu")
