@@ -76,6 +76,6 @@ $(VENV)/.lint: $(VENV)/.installed
 
 # Without the references the tests that need them say so and are skipped.
 $(VENV)/.test: $(VENV)/.installed tests/reference.txt
-	. ./$(VENV)/compiler && $(BIN)/python -m pip install -q -e '.[test,train,emulator]'
+	. ./$(VENV)/compiler && $(BIN)/python -m pip install -q -e '.[test,ble-test,train,emulator]'
 	-$(BIN)/python -m pip install -q --no-deps -r tests/reference.txt
 	@touch $@

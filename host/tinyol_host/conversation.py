@@ -33,7 +33,7 @@ from tinyol_sim.errors import TinyOLError
 
 _OUT_OF_ORDER = (REBOOTED, NO_SESSION, BAD_SEQUENCE)
 _MOST_DISAGREEMENTS = 8
-_AHEAD = 8  # requests ahead of their replies
+_AHEAD = 16  # requests ahead of their replies
 _SETS_STREAMS = (Opcode.STREAM, Opcode.SESSION_BEGIN)
 
 

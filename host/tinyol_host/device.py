@@ -11,7 +11,7 @@ from tinyol_host import replies, requests
 from tinyol_host.link_health import LinkHealth
 from tinyol_host.names import class_index, read_classes, setting_named, worded_name, worded_setting
 from tinyol_host.protocol import Opcode
-from tinyol_host.replies import BoardMetrics, Identity, Info, SelfTest
+from tinyol_host.replies import Alarms, BoardMetrics, Identity, Info, SelfTest
 from tinyol_host.session import Session
 from tinyol_sim.commands import (
     AddClass,
@@ -68,6 +68,11 @@ class Device:
         """How well it has done since its state began."""
         reply = await self._session.request(Opcode.METRICS)
         return BoardMetrics.from_bytes(reply.at, reply.body)
+
+    async def alarms(self) -> Alarms:
+        """How often the error was above the threshold, also while nobody was connected."""
+        reply = await self._session.request(Opcode.ALARMS)
+        return Alarms.from_bytes(reply.at, reply.body)
 
     async def settings(self) -> dict[str, float]:
         """Every setting's value; one that this host does not know goes by its number."""

@@ -48,6 +48,7 @@ class Opcode(IntEnum):
     LABEL_BACK = 17
     FINE_TUNE = 18
     METRICS = 20
+    ALARMS = 21
     STREAM = 24
     FEED_BEGIN = 28
     FEED = 29

@@ -17,6 +17,8 @@ _REFUSAL = struct.Struct("<32sII")
 _IDENTITY = struct.Struct("<HHIIHH8sfHHHHHHHHI16s")
 _INFO = struct.Struct("<QIII3I3IIIhHB3xIIIIIII")
 _METRICS = struct.Struct("<IfffffffHH")
+_ALARMS = struct.Struct("<IHH")
+_ALARM = struct.Struct("<QQIf")
 
 
 @dataclass(frozen=True)
@@ -162,6 +164,36 @@ class Info:
             lost_events=lost_events,
             self_test_ok=self_test & 3 == 3,
         )
+
+
+@dataclass(frozen=True)
+class Alarm:
+    """A run of windows above the threshold, one after the other."""
+
+    first_sample: int  # index of the first window's last sample
+    last_sample: int  # of the last window's
+    windows: int
+    peak_error: float  # the largest reconstruction error in force
+
+
+@dataclass(frozen=True)
+class Alarms:
+    """What happened while perhaps nobody was there."""
+
+    at: int
+    count: int  # since the board booted, or its state was replaced
+    latest: tuple[Alarm, ...]  # the last few, the latest first; that one may go on
+
+    @classmethod
+    def from_bytes(cls, at: int, body: bytes) -> Alarms:
+        """ProtocolError if the body is not as specified."""
+        if len(body) < _ALARMS.size or (len(body) - _ALARMS.size) % _ALARM.size:
+            raise ProtocolError(f"ALARMS' reply has {len(body)} bytes, which is no whole number")
+        count, n, _ = _ALARMS.unpack_from(body)
+        latest = tuple(Alarm(*fields) for fields in _ALARM.iter_unpack(body[_ALARMS.size :]))
+        if len(latest) != n:
+            raise ProtocolError(f"ALARMS' reply has {len(latest)} alarms, and says {n}")
+        return cls(at, count, latest)
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""Which boards there are: who answers at the serial ports, and whether an emulated one can run."""
+"""Which boards there are: at serial ports, in radio range, and whether an emulated one can run."""
 
 from __future__ import annotations
 
@@ -8,8 +8,10 @@ import shutil
 from dataclasses import dataclass
 
 from tinyol_host.board import connect
+from tinyol_host.errors import LinkError
 from tinyol_host.ports import Port, list_ports
 from tinyol_host.timing import Timing
+from tinyol_host.transports.ble_radio import boards_in_range
 from tinyol_sim.emulator.compilers import find_compiler
 from tinyol_sim.errors import EmulatorError, TinyOLError
 
@@ -26,7 +28,7 @@ class Found:
     uri: str
     ready: bool
     what: str  # in a few words: what it is or, if not ready, what is missing
-    kind: str  # "sim", "emu", or a serial port's: "sketch", "bootloader", "other"
+    kind: str  # "sim", "emu", "ble", or a serial port's: "sketch", "bootloader", "other"
     serial_number: str | None = None
     board: str | None = None  # from here on: as HELLO's reply says, None if none came
     firmware: str | None = None
@@ -37,11 +39,13 @@ async def scan() -> list[Found]:
     """All ways to a board, those in this computer last.
 
     Only ports with the USB id of a board are opened; they are asked side by side, for
-    5 seconds at most.
+    5 seconds at most. Boards in radio range are listed as they advertise, and not asked.
     """
     ports = await asyncio.to_thread(list_ports)
-    found = await asyncio.gather(*(_ask(port) for port in ports))
-    return [*found, Found("sim:", True, "the board's C++ in this process", "sim"), emulated()]
+    asking = asyncio.gather(*(_ask(port) for port in ports))
+    in_range = await _in_range()
+    in_process = Found("sim:", True, "the board's C++ in this process", "sim")
+    return [*await asking, *in_range, in_process, emulated()]
 
 
 def emulated() -> Found:
@@ -62,6 +66,19 @@ def emulated() -> Found:
     uri = "emu:" if UNICORN in machines else "emu:?machine=qemu"
     what = f"an emulated Cortex-M4F: {' and '.join(machines)}, compiler {compiler}"
     return Found(uri, True, what, "emu")
+
+
+async def _in_range() -> list[Found]:
+    try:
+        boards = await boards_in_range()
+    except LinkError as error:
+        return [Found("ble:", False, str(error).removeprefix("ble: "), "ble")]
+    if not boards:
+        return [Found("ble:", False, "no board advertises within range", "ble")]
+    return [
+        Found(board.uri, True, f"in radio range, {board.rssi_dbm} dBm, {board.address}", "ble")
+        for board in boards
+    ]
 
 
 async def _ask(port: Port) -> Found:

@@ -1,4 +1,4 @@
-"""A device's address: `sim:`, `emu:?machine=qemu`, `serial:/dev/ttyACM0` or the bare path.
+"""A device's address: `sim:`, `emu:?machine=qemu`, `serial:/dev/ttyACM0` or the path, `ble:NAME`.
 
 Options follow a `?`, one from the next by `&`; %XX in a value stands for a byte, `+` for itself.
 """
@@ -22,7 +22,9 @@ OPTIONS: dict[str, tuple[str, ...]] = {
     "sim": _TWIN_OPTIONS,
     "emu": (*_TWIN_OPTIONS, "machine", "compiler", "optimize"),
     "serial": (),
+    "ble": (),
 }
+_WITH_TARGET = ("serial", "ble")
 _CHOICES = {
     "machine": MACHINES,
     "compiler": ("zig", "gcc"),
@@ -31,14 +33,17 @@ _CHOICES = {
 _SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*):(.*)", re.DOTALL)
 _WINDOWS_PORT = re.compile(r"(\\\\\.\\)?COM[0-9]+", re.IGNORECASE)
 _KNOWN = (
-    "a device is sim: (in this process), emu: (an emulated board) or a serial port as"
-    " serial:/dev/ttyACM0"
+    "a device is sim: (in this process), emu: (an emulated board), a serial port as"
+    " serial:/dev/ttyACM0, or a board in radio range as ble:NAME"
 )
 
 
 @dataclass(frozen=True)
 class Uri:
-    """scheme: one of OPTIONS; target: of serial the port, "" = the one board there is."""
+    """scheme: one of OPTIONS.
+
+    target: of serial the port, of ble the board's name or address; "" = the one board there is.
+    """
 
     scheme: str
     target: str = ""
@@ -70,7 +75,7 @@ def parse_uri(text: str | None) -> Uri:
         hint = f"; did you mean {text}: ?" if text in OPTIONS else ""
         raise DeviceError(f"no device {text!r}: {_KNOWN}{hint}")
     target, _, query = parts[2].partition("?")
-    if target and scheme != "serial":
+    if target and scheme not in _WITH_TARGET:
         raise DeviceError(
             f"{text!r}: nothing can stand behind {scheme}: but options, as"
             f" {scheme}:?source=synth:normal&speed=10"

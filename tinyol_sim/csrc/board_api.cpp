@@ -7,6 +7,7 @@
 #include "float_mode.h"
 #include "loaded_device.h"
 #include "refusal.h"
+#include "tinyol/gatt_link.h"
 #include "tinyol/self_test.h"
 #include "tinyol/serial_framing.h"
 #include "tinyol/server.h"
@@ -28,12 +29,31 @@ class QueueLink : public tinyol::Link {
   std::deque<std::vector<uint8_t>> messages;
 };
 
+struct Notification {
+  tinyol::GattCharacteristic characteristic;
+  std::vector<uint8_t> value;
+};
+
+class QueuePort : public tinyol::GattPort {
+ public:
+  bool notify(tinyol::GattCharacteristic characteristic, const uint8_t* value,
+              uint32_t length) override {
+    values.push_back({characteristic, {value, value + length}});
+    return true;
+  }
+  uint32_t max_notification() const override { return most; }
+  uint32_t most = 20;
+  std::deque<Notification> values;
+};
+
 }  // namespace
 
 struct tinyol_board : tinyol::LoadedDevice {
   std::vector<uint8_t> staging;
   tinyol::Server server;
   QueueLink links[tinyol::kMaxLinks];
+  QueuePort gatt_ports[tinyol::kMaxLinks];
+  tinyol::GattLink gatt_links[tinyol::kMaxLinks];
 };
 
 extern "C" {
@@ -97,6 +117,41 @@ void tinyol_board_tick(tinyol_board* board, uint32_t now_ms) {
 }
 void tinyol_board_drop(tinyol_board* board, int link) {
   board->server.drop(link);
+}
+
+void tinyol_board_gatt_open(tinyol_board* board, int link, uint32_t max_notification) {
+  QueuePort& port = board->gatt_ports[link];
+  port.most = max_notification;
+  board->gatt_links[link].begin(&board->server, link, &port);
+  board->server.attach(link, &board->gatt_links[link]);
+}
+
+void tinyol_board_gatt_close(tinyol_board* board, int link) {
+  board->gatt_links[link].on_disconnected();
+  board->gatt_ports[link].values.clear();
+}
+
+void tinyol_board_gatt_write(tinyol_board* board, int link, int characteristic,
+                             const uint8_t* value, uint32_t length, uint32_t now_ms) {
+  const FloatMode mode;
+  board->gatt_links[link].on_write(static_cast<tinyol::GattCharacteristic>(characteristic), value,
+                                   length, now_ms);
+}
+
+uint32_t tinyol_board_gatt_take(tinyol_board* board, int link, uint8_t* characteristic,
+                                uint8_t* out) {
+  auto& values = board->gatt_ports[link].values;
+  if (values.empty()) return 0;
+  const Notification& first = values.front();
+  *characteristic = static_cast<uint8_t>(first.characteristic);
+  const uint32_t length = static_cast<uint32_t>(first.value.size());
+  memcpy(out, first.value.data(), length);
+  values.pop_front();
+  return length;
+}
+
+uint32_t tinyol_board_gatt_info(const tinyol_board* board, int link, uint8_t* out) {
+  return board->server.read_identity(link, out, 512);
 }
 
 uint32_t tinyol_board_max_image_bytes(const tinyol_board* board) {

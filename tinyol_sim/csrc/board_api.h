@@ -28,6 +28,19 @@ void tinyol_board_sense(tinyol_board* board, const float* samples, uint32_t n, i
 void tinyol_board_tick(tinyol_board* board, uint32_t now_ms);
 void tinyol_board_drop(tinyol_board* board, int link);
 
+/* Bluetooth, without its radio: a link as a GATT service (tinyol/gatt_link.h). Characteristics are
+   numbered as there: 0 control, 1 events, 2 bulk. Until the first call a link carries messages. */
+void tinyol_board_gatt_open(tinyol_board* board, int link, uint32_t max_notification);
+void tinyol_board_gatt_close(tinyol_board* board, int link);
+/* A value that the peer wrote. */
+void tinyol_board_gatt_write(tinyol_board* board, int link, int characteristic,
+                             const uint8_t* value, uint32_t length, uint32_t now_ms);
+/* The next notification: its length, 0 if there is none. `out` has room for 512 bytes. */
+uint32_t tinyol_board_gatt_take(tinyol_board* board, int link, uint8_t* characteristic,
+                                uint8_t* out);
+/* The value of the info characteristic, to `out` with room for 512 bytes; returns its length. */
+uint32_t tinyol_board_gatt_info(const tinyol_board* board, int link, uint8_t* out);
+
 uint32_t tinyol_board_max_image_bytes(const tinyol_board* board);
 uint32_t tinyol_board_export(const tinyol_board* board, uint8_t* out, uint32_t capacity);
 int tinyol_board_import(tinyol_board* board, const uint8_t* image, uint32_t length,

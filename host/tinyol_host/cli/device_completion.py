@@ -16,6 +16,7 @@ def complete_device(
         CompletionItem("sim:", help="the board's C++ in this process"),
         CompletionItem("emu:", help="an emulated Cortex-M4F"),
         *_serial(),
+        CompletionItem("ble:", help="a board in radio range"),
     ]
     return [item for item in offers if item.value.startswith(incomplete)]
 

@@ -35,9 +35,9 @@ def device_options(command: _Decorated) -> _Decorated:
         envvar="TINYOL_DEVICE",
         show_envvar=True,
         shell_complete=complete_device,
-        help="The board: sim: (in this process), emu: (emulated Cortex-M4F), or a serial port as"
-        " /dev/ttyACM0. Options follow a `?`, as sim:?source=synth:stuck&speed=10.  [default:"
-        " sim:]",
+        help="The board: sim: (in this process), emu: (emulated Cortex-M4F), a serial port as"
+        " /dev/ttyACM0, or ble:NAME over Bluetooth. Options follow a `?`, as"
+        " sim:?source=synth:stuck&speed=10.  [default: sim:]",
     )
     return option(command)
 

@@ -35,6 +35,7 @@ def info(device: str | None, as_json: bool) -> None:
 async def _facts(board: Board) -> dict[str, Any]:
     """JSON's types; indices and counts since the state began, messages since the board booted."""
     found, names, identity = await board.info(), await board.classes(), board.identity
+    alarms = await board.alarms()
     known = found.label is not None and found.label < len(names)
     return {
         "board": {
@@ -65,6 +66,17 @@ async def _facts(board: Board) -> dict[str, Any]:
             "refused_samples": found.refused_samples,
             "refused_windows": found.refused_windows,
             "fed_by_a_link": found.feeding,
+            "alarms": alarms.count,
+            "latest_alarms": [
+                {
+                    "first_sample": alarm.first_sample,
+                    "last_sample": alarm.last_sample,
+                    "windows": alarm.windows,
+                    "peak_error": alarm.peak_error,
+                    "ended_s_ago": (found.at - alarm.last_sample) / identity.rate_hz,
+                }
+                for alarm in alarms.latest
+            ],
         },
         "learned": {
             "classes": names,

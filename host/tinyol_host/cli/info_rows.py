@@ -76,7 +76,18 @@ def _seen(facts: Mapping[str, Any]) -> _Rows:
         ("stream", f"{counted(facts['samples'], 'sample')}, {counted(facts['gaps'], 'gap')}{now}"),
         ("windows", f"{facts['windows']:,}"),
         ("refused", " and ".join(refused) or "none"),
+        ("alarms", _alarms(facts)),
     ]
+
+
+def _alarms(facts: Mapping[str, Any]) -> str:
+    if not facts["alarms"]:
+        return "none"
+    latest = facts["latest_alarms"][0]
+    return (
+        f"{facts['alarms']:,}; the latest ended {latest['ended_s_ago']:,.0f} s ago after"
+        f" {counted(latest['windows'], 'window')}, error up to {latest['peak_error']:.4g}"
+    )
 
 
 def _learned(facts: Mapping[str, Any]) -> _Rows:

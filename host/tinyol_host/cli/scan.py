@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 @click.command()
 @json_option
 def scan(as_json: bool) -> None:
-    """Find boards: at serial ports, in this process, emulated.
+    """Find boards: at serial ports, in radio range, in this process, emulated.
 
     What is in the first column is what `-d` takes. Ports with a board's USB id are asked who is
     there; this takes 5 seconds at most.

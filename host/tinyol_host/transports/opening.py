@@ -53,6 +53,10 @@ def transport_for(uri: Uri, *, source: bool = True) -> Way:
         from tinyol_host.transports.serial import serial_transport
 
         return Way(serial_transport(uri.target), None, None, None, ends_with_link=False)
+    if uri.scheme == "ble":
+        from tinyol_host.transports.ble import BleTransport
+
+        return Way(BleTransport(uri.target), None, None, None, ends_with_link=False)
     bundle, samples = _model_and_source(uri)
     transport, prepare = _twin_transport(uri, bundle)
     return Way(

@@ -34,6 +34,7 @@ enum class Request : uint8_t {
   kLabelBack = 17,
   kFineTune = 18,
   kMetrics = 20,
+  kAlarms = 21,
   kStream = 24,
   kFeedBegin = 28,
   kFeed = 29,

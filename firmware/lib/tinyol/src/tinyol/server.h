@@ -5,6 +5,7 @@
 
 #include <stdint.h>
 
+#include "tinyol/alarm_ring.h"
 #include "tinyol/device.h"
 #include "tinyol/link_session.h"
 #include "tinyol/message.h"
@@ -65,9 +66,14 @@ class Server {
   // The transport knows that the peer is gone.
   void drop(int link_index);
 
+  // What HELLO's reply says of this device, without a session: its own fields. Returns their
+  // length, 0 if they do not fit.
+  uint32_t read_identity(int link_index, uint8_t* out, uint32_t capacity) const;
+
   // A line for a person, to the links that stream the log; what is behind 80 bytes is cut off.
   void log(LogLevel level, const char* text);
 
+  const AlarmRing& alarms() const { return alarms_; }
   bool feeding() const { return feeder_ != kNobody; }
   const ServerCounters& counters() const { return counters_; }
 
@@ -107,6 +113,7 @@ class Server {
   void end_transfer();
   void write_identity(const LinkSession& session, ByteWriter* out) const;
   void write_info(ByteWriter* out) const;
+  void write_alarms(ByteWriter* out) const;
   void accept_sample(const float sample[3]);
   void send_prediction(const WindowResult& result);
   void mark_gap();
@@ -122,6 +129,7 @@ class Server {
   Device* device_ = nullptr;
   ServerIdentity identity_;
   ServerCounters counters_;
+  AlarmRing alarms_;
   LinkSession sessions_[kMaxLinks];
   uint16_t next_session_ = 1;
   int feeder_ = kNobody;

@@ -78,6 +78,12 @@ void Server::write_identity(const LinkSession& session, ByteWriter* out) const {
   out->bytes(board, sizeof(board));
 }
 
+uint32_t Server::read_identity(int link_index, uint8_t* out, uint32_t capacity) const {
+  ByteWriter writer(out, capacity);
+  write_identity(sessions_[link_index], &writer);
+  return writer.ok() ? writer.length() : 0;
+}
+
 void Server::write_info(ByteWriter* out) const {
   const LearnedState& state = device_->state();
   out->u64(state.counters.windows);
@@ -102,6 +108,22 @@ void Server::write_info(ByteWriter* out) const {
   out->u32(counters_.lost_peers);
   out->u32(counters_.lost_events);
   out->u32(self_test_);
+}
+
+void Server::write_alarms(ByteWriter* out) const {
+  constexpr uint32_t kAlarmBytes = 24;
+  const uint32_t room = (out->remaining() - 8) / kAlarmBytes;
+  const uint16_t n = alarms_.size() < room ? alarms_.size() : static_cast<uint16_t>(room);
+  out->u32(alarms_.count());
+  out->u16(n);
+  out->u16(0);
+  for (uint16_t age = 0; age < n; ++age) {
+    const Alarm& alarm = alarms_.latest(age);
+    out->u64(alarm.first_sample);
+    out->u64(alarm.last_sample);
+    out->u32(alarm.windows);
+    out->f32(alarm.peak_error);
+  }
 }
 
 Status Server::execute(int link_index, uint8_t opcode, ByteReader* in, ByteWriter* out,
@@ -138,6 +160,10 @@ Status Server::execute(int link_index, uint8_t opcode, ByteReader* in, ByteWrite
     case Request::kMetrics:
       if (!complete(*in)) return malformed(refusal);
       write_metrics(device_->state().metrics, out);
+      return Status::kOk;
+    case Request::kAlarms:
+      if (!complete(*in)) return malformed(refusal);
+      write_alarms(out);
       return Status::kOk;
     case Request::kStream: {
       const uint8_t streams = in->u8();
@@ -230,6 +256,7 @@ Status Server::execute_change(int link_index, uint8_t opcode, ByteReader* in, By
       if (!complete(*in)) return malformed(refusal);
       flush_samples(0);  // their indices count from before the reset
       forget_gaps();
+      alarms_.clear();
       return device_->reset(refusal);
     case Request::kSessionBegin:
       return begin_session(link_index, in, out, refusal);

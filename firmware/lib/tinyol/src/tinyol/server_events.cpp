@@ -38,6 +38,7 @@ void Server::push_sample(const float sample[3], bool gap) {
 void Server::mark_gap() {
   flush_samples(0);  // gaps are told at the head of an event only
   device_->gap();
+  alarms_.gap();
   for (LinkSession& session : sessions_) {
     count_up(&session.untold_gaps);
   }
@@ -52,7 +53,10 @@ void Server::accept_sample(const float sample[3]) {
   WindowResult result;
   send_samples(sample);
   const Skipped before = skipped();
-  if (device_->push_sample(sample, &result)) send_prediction(result);
+  if (device_->push_sample(sample, &result)) {
+    alarms_.window(result.sample_index, result.anomaly, result.tuned_error);
+    send_prediction(result);
+  }
   log_skipped_since(before);
 }
 

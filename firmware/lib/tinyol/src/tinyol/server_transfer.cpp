@@ -74,7 +74,10 @@ Status Server::transfer(int link_index, uint8_t opcode, ByteReader* in, ByteWrit
       }
       flush_samples(0);  // their indices count from before
       const Status status = device_->import_state(staging_, image_bytes_, refusal);
-      if (status == Status::kOk) forget_gaps();
+      if (status == Status::kOk) {
+        forget_gaps();
+        alarms_.clear();
+      }
       return status;
     }
   }
