@@ -50,10 +50,27 @@ def counting_source(rate_hz: float) -> SampleSource:
     """Rising numbers, a new stretch every 50."""
     numbers = np.arange(150_000, dtype=np.float32)
     stretches = np.stack([numbers] * 3, axis=1).reshape(-1, 50, 3)
-    return SampleSource("counting", rate_hz, iter(stretches))
+    return SampleSource("counting", rate_hz, stretches.__getitem__, [50])
 
 
 # --- sources ------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("spec", ["synth:normal+stuck", "recording"])
+@pytest.mark.parametrize("index", [0, 3, 9, 10, 23, 2 * 2380 + 7])
+def test_a_source_goes_on_where_it_would_be(tmp_path: Path, spec: str, index: int) -> None:
+    if spec == "recording":
+        spec = str(tmp_path / "a.npz")
+        write_recording(recording(10, gaps=(4,)), spec)
+    whole, later = opened(spec), opened(spec)
+    samples = np.empty((0, 3), np.float32)
+    while len(samples) < index + 20:
+        samples = np.concatenate([samples, whole.take(100)[0]])
+    later.begin_at(index)
+    first, gap = later.take(1)
+    second, _ = later.take(1)
+    assert gap
+    assert np.array_equal(np.concatenate([first, second]), samples[index : index + 2])
 
 
 def test_a_recording_is_repeated_with_a_gap_at_each_turn_and_at_its_own(tmp_path: Path) -> None:

@@ -28,7 +28,16 @@ from tinyol_host.recorder import Recorder
 from tinyol_host.transports import emu
 from tinyol_host.verify import Verdict, verify_recording, verify_session
 from tinyol_sim.bundle import Bundle
-from tinyol_sim.commands import AddClass, Command, Gap, Label, LabelBack, Reset
+from tinyol_sim.commands import (
+    AddClass,
+    Command,
+    FineTune,
+    Gap,
+    Label,
+    LabelBack,
+    Reset,
+    apply_to_twin,
+)
 from tinyol_sim.errors import DeviceError, RecordingError
 from tinyol_sim.recordings import write_recording
 from tinyol_sim.script import Script, run_on_twin, script_of
@@ -365,6 +374,49 @@ def test_a_session_ends_as_the_device_did() -> None:
     assert verdict.updates > 20
 
 
+def test_updates_are_those_of_late_lessons_and_before_resets_too(uri: str) -> None:
+    """One by one: the counter after each command and each sample."""
+    commands: tuple[tuple[int, Command], ...] = (
+        (0, AddClass("loud")), (0, Label("loud", 20)), (0, FineTune(30)), (300, Label(None)),
+        (400, LabelBack("loud", 7)), (450, Reset()), (450, AddClass("b")), (450, Label("b")),
+        (600, Reset()), (600, Reset()), (620, AddClass("c")), (700, LabelBack("c", 5)),
+    )  # fmt: skip
+    script = Script(STREAM.samples[:700], np.empty(0, np.int64), commands)
+    twin = Twin(small_bundle())
+    expected, last = 0, 0
+
+    def look() -> None:
+        nonlocal expected, last
+        counters = twin.counters()
+        now = counters["classifier_steps"] + counters["reconstruction_steps"]
+        expected, last = expected + max(0, now - last), now
+
+    for index in range(701):
+        for _, command in (step for step in commands if step[0] == index):
+            apply_to_twin(command, twin)
+            look()
+        twin.feed(STREAM.samples[index : min(index + 1, 700)])
+        look()
+    windows = run_on_twin(Twin(small_bundle()), script)
+    assert expected == windows.learned.sum() + windows.fine_tuned.sum() + 7 + 5
+    record = a_session(
+        start=Twin(small_bundle()).state, end=twin.state, samples=script.samples,
+        gaps=script.gaps, commands=commands,
+    )  # fmt: skip
+    assert verify_session(record, small_bundle()).updates == expected
+    verdict = verdict_on(uri, small_bundle(), script)
+    assert verdict.identical
+    assert verdict.updates == expected
+
+
+def test_a_session_at_another_rate_or_of_another_arithmetic_is_refused() -> None:
+    with pytest.raises(RecordingError, match="60 Hz, but its model is for 50 Hz"):
+        verify_session(a_session(rate_hz=60.0), small_bundle())
+    with pytest.raises(RecordingError, match="arithmetic version 99; this program has 1"):
+        verify_session(a_session(meta={"arithmetic_version": 99}), small_bundle())
+    assert verify_session(a_session(meta={"arithmetic_version": 1}), small_bundle()).identical
+
+
 @pytest.mark.parametrize(
     ("changes", "field"),
     [
@@ -429,7 +481,8 @@ def test_a_session_of_another_model_is_refused() -> None:
 
 
 def call(*words: str) -> Result:
-    return CliRunner().invoke(verify, list(words))
+    # As main() has it: click keeps the help option that a command is first called with.
+    return CliRunner().invoke(verify, list(words), help_option_names=["-h", "--help"])
 
 
 def test_the_command_over_a_recording(tmp_path: Path, uri: str) -> None:
@@ -438,7 +491,7 @@ def test_the_command_over_a_recording(tmp_path: Path, uri: str) -> None:
     assert result.exit_code == 0, result.output
     expected = verdict_on(uri, small_bundle())
     assert result.stdout == (
-        f"identical: {expected.windows} windows, {expected.updates} updates,"
+        f"identical: recording, {expected.windows} windows, {expected.updates} updates,"
         f" state CRC 0x{expected.state_crc:08x}\n"
     )
     result = call(
@@ -447,7 +500,7 @@ def test_the_command_over_a_recording(tmp_path: Path, uri: str) -> None:
     )  # fmt: skip
     assert result.exit_code == 0, result.output
     told = json.loads(result.stdout)
-    assert told["identical"] is True
+    assert (told["identical"], told["what"]) == (True, "recording")
     assert told["device"] == uri
     assert told["updates"] == 0
     assert told["windows"] == expected.windows
@@ -495,7 +548,8 @@ def test_the_command_says_what_differs_and_exits_1(
     result = call(str(tmp_path / "a.csv"), "-d", uri)
     assert result.exit_code == 1
     assert result.stdout == (
-        "different, after 7 windows: state, device against twin: x: 1 against \\x1b[2J2\n"
+        "different: recording, after 7 windows: state, device against twin: x: 1 against"
+        " \\x1b[2J2\n"
     )
 
 
@@ -508,13 +562,30 @@ def test_the_command_over_a_session_needs_no_board(
     a_session().save(tmp_path / "s")
     result = call(str(tmp_path / "s"), "-m", model)
     assert result.exit_code == 0, result.output
-    assert result.stdout.startswith("identical: ")
+    assert result.stdout.startswith("identical: session, ")
     a_session(end=one_bit_off(a_session().end, b"RECO", 0)).save(tmp_path / "t")
     result = call(str(tmp_path / "t"), "-m", model, "--json")
     assert result.exit_code == 1
     assert "reconstruction.weights[0, 0]" in json.loads(result.stdout)["difference"]
     assert "is none of those that ship" in str(call(str(tmp_path / "s")).exception)
     assert call(str(tmp_path / "s"), str(tmp_path / "t")).exit_code == 2
+    result = call(str(tmp_path / "s"), "-m", model, "-d", "sim:")
+    assert result.exit_code == 2
+    assert "leave --device out" in result.output
+
+
+@pytest.mark.parametrize("left", ["start.state", "end.state"])
+def test_a_session_without_its_manifest_is_no_recording(
+    tmp_path: Path, uri: str, left: str
+) -> None:
+    a_session().save(tmp_path / "s")
+    (tmp_path / "s" / "session.json").unlink()
+    other = {"start.state": "end.state", "end.state": "start.state"}[left]
+    (tmp_path / "s" / other).unlink()
+    result = call(str(tmp_path / "s"))
+    assert isinstance(result.exception, RecordingError)
+    assert "s: a broken session: session.json" in str(result.exception)
+    assert result.stdout == ""
 
 
 def test_a_recording_of_another_rate_is_refused(tmp_path: Path, uri: str) -> None:

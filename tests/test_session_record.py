@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from dataclasses import fields, replace
 from pathlib import Path
@@ -132,13 +133,17 @@ def change_manifest(folder: Path, **changes: Any) -> None:
     ("changes", "match"),
     [
         ({"format": "other"}, "not a TinyOL session"),
-        ({"version": 2}, "this program reads 1"),
+        ({"version": 1}, "this program reads 2"),
         ({"rate_hz": "fast"}, "rate_hz is missing or malformed"),
         ({"commands": [7]}, "must be an object"),
         ({"commands": [{"at": "0", "do": "gap"}]}, "sample's index"),
         ({"commands": [{"at": 0, "do": "explode"}]}, "no command 'explode'"),
         ({"commands": [{"at": 500, "do": "gap"}]}, "0 to 100"),
-        ({"crc32": {}}, "not the file"),
+        ({"sha256": {}}, "start.state: not the file"),
+        ({"samples": 99}, "samples is 99, but recording.npz has 100"),
+        ({"samples": None}, "samples is missing or malformed"),
+        ({"rate_hz": 51}, "rate_hz is 51, but recording.npz has 50.0"),
+        ({"rate_hz": 10**400}, "rate_hz is 1000"),
     ],
 )
 def test_a_damaged_manifest_is_refused(tmp_path: Path, changes: dict[str, Any], match: str) -> None:
@@ -166,6 +171,46 @@ def test_a_file_of_another_session_is_noticed(tmp_path: Path) -> None:
     (tmp_path / "b" / "recording.npz").replace(tmp_path / "a" / "recording.npz")
     with pytest.raises(RecordingError, match=r"recording\.npz: not the file"):
         SessionRecord.load(tmp_path / "a")
+
+
+@pytest.mark.parametrize("name", ["start.state", "end.state"])
+def test_a_state_image_of_elsewhere_is_noticed(tmp_path: Path, name: str) -> None:
+    """It ends in its own CRC-32, so that the CRC-32 of all of it tells nothing."""
+    a_session().save(tmp_path)
+    twin = Twin(small_bundle())
+    twin.add_class("other")
+    (tmp_path / name).write_bytes(twin.state)
+    with pytest.raises(RecordingError, match=rf"{name}: not the file"):
+        SessionRecord.load(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("samples", np.full((100, 3), "1.0")),
+        ("samples", np.zeros((100, 3), np.complex64)),
+        ("samples", np.float32(1)),
+        ("gaps", np.array(["3"])),
+        ("gaps", np.int64(3)),
+        ("labels", np.zeros(100, np.complex64)),
+        ("label_names", np.array("normal")),
+        ("label_names", np.array([1])),
+        ("rate_hz", np.str_("50")),
+        ("rate_hz", np.array([50.0, 50.0])),
+    ],
+)
+def test_arrays_of_another_kind_are_refused(tmp_path: Path, name: str, value: Any) -> None:
+    """Also where the checksum is right."""
+    a_session().save(tmp_path)
+    file = tmp_path / "recording.npz"
+    with np.load(file) as archive:
+        arrays = dict(archive)
+    np.savez(file, **{**arrays, name: value})
+    digest = hashlib.sha256(file.read_bytes()).hexdigest()
+    told = json.loads((tmp_path / "session.json").read_text())["sha256"]
+    change_manifest(tmp_path, sha256={**told, "recording.npz": digest})
+    with pytest.raises(RecordingError, match=rf"recording\.npz: {name} is .*; it must be "):
+        SessionRecord.load(tmp_path)
 
 
 def test_a_full_disk_or_a_file_in_the_way_leaves_no_session(tmp_path: Path) -> None:

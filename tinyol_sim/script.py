@@ -124,22 +124,65 @@ def script_of(
     return Script(stream.samples, stream.gaps, steps)
 
 
-def run_on_twin(twin: Twin, script: Script, progress: Progress | None = None) -> Windows:
-    """Gives the twin all of the script; every window, in order.
+class UpdateCount:
+    """Steps that both layers of a twin take, from here on; a reset in between costs none.
+
+    look() must be called before and after each reset.
+    """
+
+    def __init__(self, twin: Twin) -> None:
+        self.updates = 0
+        self._twin = twin
+        self._last = self._now()
+
+    def look(self) -> None:
+        """Adds the steps since the last look."""
+        now = self._now()
+        self.updates += sum(
+            new - old if new >= old else 0  # after a reset they begin anew
+            for new, old in zip(now, self._last, strict=True)
+        )
+        self._last = now
+
+    def _now(self) -> tuple[int, int]:
+        counters = self._twin.counters()
+        return counters["classifier_steps"], counters["reconstruction_steps"]
+
+
+@dataclass(frozen=True, eq=False)
+class Life:
+    """What became of a script.
+
+    windows: every one, in order. updates: steps that both layers took, late lessons included.
+    """
+
+    windows: Windows
+    updates: int
+
+
+def live_on_twin(twin: Twin, script: Script, progress: Progress | None = None) -> Life:
+    """Gives the twin all of the script.
 
     progress: called with samples done and samples in all, after each piece.
     Raises DeviceError if the twin refuses a command; what came before it stays done.
     """
     n = len(script.samples)
-    windows = []
+    windows, count = [], UpdateCount(twin)
     for piece in script.pieces():
         for command in piece.commands:
             apply_to_twin(command, twin)
+            count.look()
         gaps = [0] if piece.gap else []
         windows.append(twin.feed(script.samples[piece.first : piece.stop], gaps=gaps))
+        count.look()
         if progress is not None:
             progress(piece.stop, n)
-    return Windows.join(windows or [twin.feed(script.samples[:0])])
+    return Life(Windows.join(windows or [twin.feed(script.samples[:0])]), count.updates)
+
+
+def run_on_twin(twin: Twin, script: Script, progress: Progress | None = None) -> Windows:
+    """As live_on_twin(); the windows alone."""
+    return live_on_twin(twin, script, progress).windows
 
 
 def _label_at(stream: Recording, index: int) -> str | None:

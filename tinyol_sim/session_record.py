@@ -8,6 +8,7 @@ the fifth, bit for bit.
 
 from __future__ import annotations
 
+import hashlib
 import io
 import json
 import math
@@ -24,7 +25,7 @@ from tinyol_sim.commands import Command, Gap, from_json, to_json
 from tinyol_sim.errors import DeviceError, RecordingError
 from tinyol_sim.files import write_whole
 
-FORMAT, FORMAT_VERSION = "tinyol-session", 1
+FORMAT, FORMAT_VERSION = "tinyol-session", 2
 SESSION, RECORDING = "session.json", "recording.npz"
 START, END = "start.state", "end.state"
 # What zipfile and numpy raise for bytes that were changed; NotImplementedError is a RuntimeError.
@@ -37,6 +38,14 @@ _DAMAGE = (
     ValueError,
     KeyError,
 )
+# What each array of the recording must be: dtype kinds, how many axes, in words.
+_ARRAYS = {
+    "samples": ("f", 2, "floats (n, 3)"),
+    "gaps": ("iu", 1, "integers (n,)"),
+    "labels": ("iu", 1, "integers (n,)"),
+    "label_names": ("U", 1, "text (n,)"),
+    "rate_hz": ("fiu", 0, "a number"),
+}
 
 
 @dataclass(frozen=True, eq=False)
@@ -127,7 +136,7 @@ class SessionRecord:
             "rate_hz": self.rate_hz,
             "samples": self.n_samples,
             "lost": list(self.lost),
-            "crc32": {name: f"{zlib.crc32(data):08x}" for name, data in members.items()},
+            "sha256": {name: _sha256(data) for name, data in members.items()},
             "meta": self.meta,
             "commands": [{"at": index, **to_json(command)} for index, command in self.commands],
         }
@@ -149,19 +158,31 @@ class SessionRecord:
                 together from several; names the file and what is wrong.
         """
         folder = Path(folder)
+        if is_broken_session(folder):
+            raise RecordingError(
+                f"{folder}: a broken session: {SESSION}, which says what the device was told, is"
+                " missing, so nothing can be checked"
+            )
         manifest = _read_manifest(folder / SESSION)
         members = {name: _read(folder / name) for name in (START, END, RECORDING)}
         for name, data in members.items():
-            if f"{zlib.crc32(data):08x}" != manifest["crc32"].get(name):
+            if _sha256(data) != manifest["sha256"].get(name):
                 raise RecordingError(
                     f"{folder / name}: not the file that this session was saved with"
                 )
         arrays = _read_arrays(members[RECORDING], folder / RECORDING)
+        found = {"samples": len(arrays["samples"]), "rate_hz": float(arrays["rate_hz"])}
+        for name, value in found.items():
+            if manifest[name] != value:
+                raise RecordingError(
+                    f"{folder / SESSION}: {name} is {manifest[name]!r}, but {RECORDING} has"
+                    f" {value!r}"
+                )
         try:
             return cls(
                 model_id=manifest["model_id"],
                 board=manifest["board"],
-                rate_hz=float(manifest["rate_hz"]),
+                rate_hz=found["rate_hz"],
                 start=members[START],
                 end=members[END],
                 samples=arrays["samples"],
@@ -196,6 +217,16 @@ def is_session(path: Path) -> bool:
     return (path / SESSION).is_file()
 
 
+def is_broken_session(path: Path) -> bool:
+    """Whether this was meant to be a session: it has a state image of one, but no session.json."""
+    return not is_session(path) and any((path / name).is_file() for name in (START, END))
+
+
+def _sha256(data: bytes) -> str:
+    # Not a CRC: a state image ends in its own, which makes that of the whole a constant.
+    return hashlib.sha256(data).hexdigest()
+
+
 def _integers(what: str, values: ArrayLike) -> NDArray[np.int64]:
     array = np.asarray(values)
     if array.ndim != 1 or (array.size and array.dtype.kind not in "iu"):
@@ -227,7 +258,8 @@ def _read_manifest(path: Path) -> dict[str, Any]:
         "board": str,
         "rate_hz": (int, float),
         "lost": list,
-        "crc32": dict,
+        "samples": int,
+        "sha256": dict,
         "meta": dict,
         "commands": list,
     }
@@ -249,7 +281,16 @@ def _read_command(entry: Any) -> tuple[int, Command]:
 def _read_arrays(data: bytes, path: Path) -> dict[str, NDArray[Any]]:
     try:
         with np.load(io.BytesIO(data), allow_pickle=False) as archive:
-            return {name: archive[name] for name in ("samples", "gaps", "labels", "label_names")}
+            arrays = {name: archive[name] for name in _ARRAYS}
     except _DAMAGE as error:
         reason = str(error)[:100] or type(error).__name__  # zipfile may quote the whole file
         raise RecordingError(f"{path}: the .npz file is damaged: {reason}") from None
+    for name, (kinds, ndim, what) in _ARRAYS.items():
+        array = arrays[name]
+        if not isinstance(array, np.ndarray):  # a member that does not begin as an array does
+            raise RecordingError(f"{path}: {name} is no array")
+        if array.dtype.kind not in kinds or array.ndim != ndim:
+            raise RecordingError(
+                f"{path}: {name} is {array.dtype} {array.shape}; it must be {what}"
+            )
+    return arrays

@@ -273,7 +273,8 @@ class Twin:
         reasons = {
             NO_ROOM: f"class {name!r} refused: all {refusal.have} classes of this model are taken",
             EXISTS: f"there is a class {name!r} already",
-            BAD_NAME: f"{name!r} is no class name: 1 to 15 bytes of UTF-8, printable",
+            BAD_NAME: f"{name!r} is no class name: 1 to 15 bytes of UTF-8, printable;"
+            f" it has {len(name.encode(errors='replace'))}",
         }
         if status in reasons:
             raise DeviceError(reasons[status])

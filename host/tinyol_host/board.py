@@ -9,7 +9,12 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from contextlib import (
+    AbstractAsyncContextManager,
+    AbstractContextManager,
+    asynccontextmanager,
+    nullcontext,
+)
 from dataclasses import dataclass
 from types import TracebackType
 
@@ -53,6 +58,7 @@ async def connect(
     timing: Timing | None = None,
     source: bool = True,
     keep_state: bool = True,
+    set_aside: bool = False,
 ) -> Board:
     """Opens the way to a board.
 
@@ -60,7 +66,9 @@ async def connect(
         uri: `sim:`, `emu:` or `serial:/dev/ttyACM0`; None takes $TINYOL_DEVICE, or `sim:`.
         source: feed a board that has no sensor from its URI's source, while nobody else does.
         keep_state: a simulated board goes on from what it had learned when it was last closed,
-            and keeps it again. Those of hardware do so by themselves.
+            and keeps it again, every 10 s too. Those of hardware do so by themselves.
+        set_aside: a file with what it had learned that is damaged is moved to NAME.bad, with a
+            warning, in place of an error.
 
     Raises:
         DeviceError: no such address, nobody there, or a state that the board refuses.
@@ -71,7 +79,7 @@ async def connect(
     if way.prepare is not None:
         await asyncio.to_thread(way.prepare)
     board = Board(address, way, timing or Timing(), keep_state=keep_state)
-    await board._open()
+    await board._open(set_aside)
     return board
 
 
@@ -176,6 +184,11 @@ class Board(Device):
 
         progress: called with bytes done and bytes in all.
         """
+        image = await self._pull(progress)
+        self._saw(image)
+        return image
+
+    async def _pull(self, progress: Progress | None = None) -> bytes:
         async with self._transfer:
             image, _ = await pull_image(
                 self._session,
@@ -183,7 +196,6 @@ class Board(Device):
                 self._max_message,
                 progress,
             )
-        self._saw(image)
         return image
 
     async def push_state(self, image: bytes, progress: Progress | None = None) -> Effect:
@@ -219,13 +231,17 @@ class Board(Device):
             image, at = await pull_image(self._session, announce, self._max_message, progress)
         return SessionStart(at, image)
 
+    def state_not_kept(self) -> AbstractContextManager[None]:
+        """While the block lasts, what a simulated board learns is not saved; it is at the end."""
+        return nullcontext() if self._keeping is None else self._keeping.paused()
+
     def _saw(self, image: bytes) -> None:
         if self._keeping is not None:
             self._keeping.saw(image)
 
     # --- beginning and end ---------------------------------------------------------------
 
-    async def _open(self) -> None:
+    async def _open(self, set_aside: bool) -> None:
         try:
             kept = None if self._keeping is None else self._keeping.load()
             await self._session.open()
@@ -234,9 +250,15 @@ class Board(Device):
                 try:
                     await self.push_state(kept)
                 except StateImageError as error:
-                    raise self._keeping.refused(error) from None
+                    if not set_aside:
+                        raise self._keeping.refused(error) from None
+                    model_id = self.identity.model_id
+                    self.warnings.append(self._keeping.set_aside(kept, model_id, error))
             if self._source is not None:
+                self._source.source.begin_at((await self.info()).at)
                 self._source.start()
+            if self._keeping is not None:
+                self._keeping.start(self._pull, self._session.tell_reboot)
         except BaseException:
             await self._let_go()
             raise
@@ -255,6 +277,8 @@ class Board(Device):
 
     async def _close(self) -> None:
         try:
+            if self._keeping is not None:
+                await self._keeping.stop()
             if self._source is not None:
                 await self._source.stop()
             if self._keeping is not None:

@@ -17,6 +17,7 @@ from tinyol_host.errors import (
     REBOOTED,
     LinkError,
     NoReplyError,
+    PortGoneError,
     ProtocolError,
     RebootedError,
     RefusedError,
@@ -33,6 +34,7 @@ from tinyol_sim.errors import TinyOLError
 
 _OUT_OF_ORDER = (REBOOTED, NO_SESSION, BAD_SEQUENCE)
 _MOST_DISAGREEMENTS = 8
+_GONE_S = 4.0  # a board that restarts has its port again by then
 _AHEAD = 16  # requests ahead of their replies
 _SETS_STREAMS = (Opcode.STREAM, Opcode.SESSION_BEGIN)
 
@@ -267,6 +269,7 @@ class Conversation:
 
     async def _reconnect(self, deadline: float) -> None:
         error: LinkError | None = None
+        began = _now()
         while not self.closing:
             left_s = deadline - _now()
             if left_s <= 0:
@@ -279,6 +282,10 @@ class Conversation:
                 await self._link.open(left_s)
             except LinkError as why:
                 error = why
+                # Nothing is lost yet: a person may as well look at the cable now.
+                known = self.identity is not None
+                if isinstance(why, PortGoneError) and not known and _now() - began > _GONE_S:
+                    raise LinkError(f"the port has disappeared: {why}") from None
             else:
                 self._health.reconnects += 1
                 self._settled, self._interrupted = False, True

@@ -9,7 +9,14 @@ import numpy as np
 
 from tinyol_host import replies, requests
 from tinyol_host.link_health import LinkHealth
-from tinyol_host.names import class_index, read_classes, setting_named, worded_name, worded_setting
+from tinyol_host.names import (
+    check_new_name,
+    class_index,
+    read_classes,
+    setting_named,
+    worded_name,
+    worded_setting,
+)
 from tinyol_host.protocol import Opcode
 from tinyol_host.replies import Alarms, BoardMetrics, Identity, Info, SelfTest
 from tinyol_host.session import Session
@@ -104,12 +111,14 @@ class Device:
 
     async def add_class(self, name: str) -> Effect:
         """Adds a class that starts at zero; its index is the effect's value."""
+        check_new_name(name)
         with worded_name(name):
             reply = await self._session.request(Opcode.CLASS_ADD, requests.class_add(name))
         return Effect(reply.at, replies.first_u16(reply.body))
 
     async def rename_class(self, old: str, new: str) -> Effect:
         """Gives a class another name; what it learned stays."""
+        check_new_name(new)
         async with self._turn:
             payload = requests.class_rename(await class_index(self._session, old), new)
             with worded_name(new):

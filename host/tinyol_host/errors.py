@@ -21,6 +21,10 @@ class LinkError(DeviceError):
     """The way to the device cannot be opened, or is cut for good."""
 
 
+class PortGoneError(LinkError):
+    """There is nothing to open: the device is unplugged, or was never there."""
+
+
 class NoReplyError(LinkError):
     """The way to the device is open, but nobody answers."""
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import zlib
 
 from cobs import cobs
@@ -11,6 +12,8 @@ from tinyol_host.protocol import MAX_MESSAGE_BYTES
 CRC_BYTES = 4
 # COBS adds one byte, and one more for each full block of 254.
 MAX_FRAME_BYTES = MAX_MESSAGE_BYTES + CRC_BYTES + (MAX_MESSAGE_BYTES + CRC_BYTES) // 254 + 1
+
+_ZEROS = re.compile(rb"\0+")  # empty frames are allowed: a run of zeros is one end
 
 
 def encode_frame(message: bytes) -> bytes:
@@ -30,7 +33,7 @@ class FrameParser:
     def push(self, data: bytes) -> list[bytes]:
         """The messages that these bytes complete."""
         messages = []
-        *ends, rest = data.split(b"\0")
+        *ends, rest = _ZEROS.split(data)
         for end in ends:
             self._append(end)
             message = self._finish()
@@ -52,7 +55,7 @@ class FrameParser:
         self._frame.clear()
         self._skipping = False
         if not frame and not skipped:
-            return None  # empty frames are allowed
+            return None
         message = None if skipped else _decode(frame)
         if message is None:
             self.bad_frames += 1

@@ -23,6 +23,9 @@ Progress = Callable[[int, int], None]  # bytes done, bytes in all
 
 ATTEMPTS = 5  # to move an image, where the device dropped it on the way
 _OUTCOME_BYTES, _OFFSET_BYTES = 12, 4
+# Of them, those that ask for several chunks at a time: the device ends a transfer with its last
+# byte, so that one reply lost on the way then costs the whole image.
+_ATTEMPTS_AHEAD = 2
 _CHUNKS_AT_ONCE = 32  # between two calls of `progress`
 # What says that it is the image that is refused, not the way there.
 _OF_THE_IMAGE = range(-15, -5)
@@ -42,7 +45,7 @@ async def pull_image(
 
     Returns the image, and the index of the first sample that is not in it.
     """
-    for _ in range(ATTEMPTS):
+    for attempt in range(ATTEMPTS):
         reply = await announce()
         size = ImageSize.from_bytes(reply.body)
         if size.length > session.identity.max_image_bytes:
@@ -51,7 +54,8 @@ async def pull_image(
                 f" {session.identity.max_image_bytes} are the most"
             )
         try:
-            image = await _read_chunks(session, size.length, max_message, progress)
+            ahead = attempt < _ATTEMPTS_AHEAD
+            image = await _read_chunks(session, size.length, max_message, progress, ahead)
         except RefusedError as error:
             if error.status != NOT_FOUND:
                 raise
@@ -86,7 +90,11 @@ async def push_image(
 
 
 async def _read_chunks(
-    session: Session, length: int, max_message: Callable[[], int], progress: Progress | None
+    session: Session,
+    length: int,
+    max_message: Callable[[], int],
+    progress: Progress | None,
+    ahead: bool,
 ) -> bytes:
     image = bytearray()
     chunk = ChunkSize(session)
@@ -98,7 +106,7 @@ async def _read_chunks(
             (Opcode.IMAGE_READ, requests.image_read(start, size))
             for start, size in zip(starts, sizes, strict=False)
         ]
-        for size, reply in zip(sizes, await _ask(session, calls), strict=False):
+        for size, reply in zip(sizes, await _ask(session, calls, ahead), strict=False):
             if len(reply.body) != size:
                 raise ProtocolError(
                     f"the device sent {len(reply.body)} bytes of an image, not {size}"
@@ -141,10 +149,12 @@ def _sizes(n_bytes: int, chunk: int) -> list[int]:
     return [min(chunk, n_bytes - i * chunk) for i in range(n_chunks)]
 
 
-async def _ask(session: Session, calls: list[tuple[Opcode, bytes]]) -> list[Reply]:
+async def _ask(
+    session: Session, calls: list[tuple[Opcode, bytes]], ahead: bool = True
+) -> list[Reply]:
     """The replies to the first of them, to one at least."""
     replies: list[Reply] = []
-    if session.is_reliable and len(calls) > 1:
+    if ahead and session.is_reliable and len(calls) > 1:
         replies = await session.request_ahead(calls)
     return replies or [await session.request(*calls[0])]
 

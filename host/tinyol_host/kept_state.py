@@ -11,7 +11,8 @@ import os
 from pathlib import Path
 from typing import IO
 
-from tinyol_sim.errors import DeviceError
+from tinyol_host.state_file import read_state_file
+from tinyol_sim.errors import DeviceError, StateImageError
 from tinyol_sim.files import write_whole
 
 
@@ -65,11 +66,30 @@ class KeptState:
         """
         self.lock()
         try:
-            return self.path.read_bytes()
+            return read_state_file(self.path)
         except FileNotFoundError:
             return None
         except OSError as error:
             raise DeviceError(f"{self.path}: cannot be read: {error.strerror or error}") from None
+        except StateImageError as error:
+            raise DeviceError(f"{self.path}: cannot be read: {error}") from None
+
+    def set_aside(self) -> Path:
+        """Renames the file to NAME.bad, or NAME.bad.2 and so on; returns that. Takes the lock.
+
+        Raises:
+            DeviceError: see lock(), or it cannot be renamed.
+        """
+        self.lock()
+        place, number = self.path.with_name(f"{self.path.name}.bad"), 1
+        while os.path.lexists(place):
+            number += 1
+            place = self.path.with_name(f"{self.path.name}.bad.{number}")
+        try:
+            self.path.rename(place)
+        except OSError as error:
+            raise DeviceError(f"{self.path}: cannot be moved: {error.strerror or error}") from None
+        return place
 
     def save(self, image: bytes) -> None:
         """Replaces what is kept. Takes the lock.

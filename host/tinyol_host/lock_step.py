@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import re
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -132,9 +132,13 @@ class LockStep:
 async def lock_step(board: Board, twin: Twin) -> AsyncIterator[LockStep]:
     """Feeds the board in place of its sensor, until the block is left.
 
-    Each end of it makes a gap, which the twin gets too.
+    Each end of it makes a gap, which the twin gets too. What a simulated board learns meanwhile
+    is not kept for good before the end: a program that is killed leaves what there was.
     """
-    async with board.stream(predictions=True) as events, board.feeding() as feeding:
+    async with AsyncExitStack() as stack:
+        stack.enter_context(board.state_not_kept())
+        events = await stack.enter_async_context(board.stream(predictions=True))
+        feeding = await stack.enter_async_context(board.feeding())
         twin.gap()
         step = LockStep(board, feeding.feed, events, twin)
         try:

@@ -11,6 +11,7 @@ from tinyol_host.protocol import Opcode
 from tinyol_host.replies import ClassPage
 from tinyol_host.session import Session
 from tinyol_sim.errors import DeviceError
+from tinyol_sim.recording_formats.labels import MAX_CLASS_NAME_BYTES, class_name_problem
 from tinyol_sim.refusals import BAD_NAME, BAD_VALUE, EXISTS, NO_ROOM
 from tinyol_sim.settings import SETTINGS, SettingInfo
 
@@ -43,6 +44,35 @@ async def class_index(session: Session, name: str) -> int:
     return names.index(name)
 
 
+class ClassNameError(DeviceError):
+    """A name that a device would take, and that would only make trouble later."""
+
+
+def check_new_name(name: str) -> None:
+    """Raises DeviceError if no class should get this name: what a device refuses, and besides
+    what cannot be seen, and `-`, which means no label wherever a class is named.
+    """
+    if name == "-":
+        raise ClassNameError("'-' is no class name: it stands for no label")
+    problem = class_name_problem(name)
+    if problem is None:
+        return
+    if not 1 <= len(_utf8(name)) <= MAX_CLASS_NAME_BYTES:
+        raise DeviceError(_no_class_name(name))
+    raise ClassNameError(problem)
+
+
+def _no_class_name(name: str) -> str:
+    return (
+        f"{name!r} is no class name: 1 to {MAX_CLASS_NAME_BYTES} bytes of UTF-8, printable;"
+        f" it has {len(_utf8(name))}"
+    )
+
+
+def _utf8(name: str) -> bytes:
+    return name.encode(errors="replace")
+
+
 @contextmanager
 def worded_name(name: str) -> Iterator[None]:
     """What a device refuses in here is a new class's name."""
@@ -52,7 +82,7 @@ def worded_name(name: str) -> Iterator[None]:
         reasons = {
             NO_ROOM: f"class {name!r} refused: all {error.have} classes of this model are taken",
             EXISTS: f"there is a class {name!r} already",
-            BAD_NAME: f"{name!r} is no class name: 1 to 15 bytes of UTF-8, printable",
+            BAD_NAME: _no_class_name(name),
         }
         if error.status not in reasons:
             raise

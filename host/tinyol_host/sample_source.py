@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import itertools
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,6 +14,7 @@ from tinyol_sim.replay import RATE_TOLERANCE
 from tinyol_sim.synth import MODES, synthesize
 
 SYNTH, NONE = "synth", "none"
+DEFAULT = f"{SYNTH}:normal"
 MODE_S = 20.0  # a simulated fan changes its mode, or is started anew, so often
 
 Samples = NDArray[np.float32]
@@ -28,15 +28,35 @@ class SampleSource:
     """
 
     def __init__(
-        self, name: str, rate_hz: float, stretches: Iterator[Samples], speed: float = 1.0
+        self,
+        name: str,
+        rate_hz: float,
+        stretch: Callable[[int], Samples],
+        lengths: Sequence[int],
+        speed: float = 1.0,
     ) -> None:
-        """stretches: endless, of (n, 3) float32 in g, none empty."""
+        """stretch: that of a number, from 0 without an end, (n, 3) float32 in g; lengths: their n,
+        1 or more, which begin anew where they end.
+        """
         self.name = name
         self.rate_hz = rate_hz
         self.speed = speed
-        self._stretches = stretches
+        self._stretch_of = stretch
+        self._lengths = lengths
+        self._number = -1
         self._stretch: Samples = np.empty((0, 3), np.float32)
         self._at = 0
+        self._gap = False
+
+    def begin_at(self, index: int) -> None:
+        """Begins with this sample: a machine goes on while nobody is connected to its board."""
+        turns, rest = divmod(index, sum(self._lengths))
+        number = 0
+        while rest >= self._lengths[number]:
+            rest -= self._lengths[number]
+            number += 1
+        self._number = turns * len(self._lengths) + number
+        self._stretch, self._at, self._gap = self._stretch_of(self._number), rest, True
 
     def take(self, n: int) -> tuple[Samples, bool]:
         """The next samples.
@@ -47,9 +67,10 @@ class SampleSource:
         Returns: (m, 3) float32 in g, 1 <= m <= n: a stretch is not exceeded; and whether there
             is a gap before the first. It may compute for a tenth of a second.
         """
-        gap = self._at >= len(self._stretch)
-        if gap:
-            self._stretch, self._at = next(self._stretches), 0
+        if self._at >= len(self._stretch):
+            self._number += 1
+            self._stretch, self._at, self._gap = self._stretch_of(self._number), 0, True
+        gap, self._gap = self._gap, False
         samples = self._stretch[self._at : self._at + n]
         self._at += len(samples)
         return samples, gap
@@ -74,7 +95,7 @@ def open_source(spec: str, *, rate_hz: float | None, speed: float = 1.0) -> Samp
     word, _, modes = spec.partition(":")
     if word == SYNTH:
         rate_hz = 119.0 if rate_hz is None else rate_hz
-        return SampleSource(spec, rate_hz, _fan(_modes(spec, modes), rate_hz), speed)
+        return _fan(spec, _modes(spec, modes), rate_hz, speed)
     return _from_recording(spec, rate_hz, speed)
 
 
@@ -91,9 +112,13 @@ def _modes(spec: str, words: str) -> Sequence[str]:
     return modes
 
 
-def _fan(modes: Sequence[str], rate_hz: float) -> Iterator[Samples]:
-    for seed, mode in enumerate(itertools.cycle(modes)):
-        yield synthesize(mode, MODE_S, rate_hz=rate_hz, seed=seed).samples
+def _fan(spec: str, modes: Sequence[str], rate_hz: float, speed: float) -> SampleSource:
+    def stretch(number: int) -> Samples:
+        mode = modes[number % len(modes)]
+        return synthesize(mode, MODE_S, rate_hz=rate_hz, seed=number).samples
+
+    lengths = [len(stretch(0))] * len(modes)
+    return SampleSource(spec, rate_hz, stretch, lengths, speed)
 
 
 def _from_recording(path: str, rate_hz: float | None, speed: float) -> SampleSource:
@@ -111,4 +136,7 @@ def _from_recording(path: str, rate_hz: float | None, speed: float) -> SampleSou
             f" model for {recording.rate_hz:g} Hz or record at {rate_hz:g} Hz"
         )
     stretches = np.split(recording.samples, recording.gaps)
-    return SampleSource(path, recording.rate_hz, itertools.cycle(stretches), speed)
+    lengths = [len(stretch) for stretch in stretches]
+    return SampleSource(
+        path, recording.rate_hz, lambda n: stretches[n % len(stretches)], lengths, speed
+    )

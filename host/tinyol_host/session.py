@@ -155,6 +155,10 @@ class Session:
             self._given_up = False
             return reply
 
+    def tell_reboot(self) -> None:
+        """The next one who asks gets a RebootedError: the one before kept it to itself."""
+        self._talk.untold_reboot = True
+
     def listen(self) -> EventStream:
         """The events from now on. What is streamed, STREAM or SESSION_BEGIN says."""
         return self._listeners.listen()

@@ -41,7 +41,7 @@ class SourceFeeder:
     ) -> None:
         self.error: TinyOLError | None = None
         self._open_feeding = open_feeding
-        self._source = source
+        self.source = source
         self._task: asyncio.Task[None] | None = None
         self._stopping = False
         self._pauses = 0
@@ -113,7 +113,7 @@ class SourceFeeder:
     async def _feed(self, board: Feeds) -> None:
         """In real time times `speed`, until it is interrupted."""
         now = asyncio.get_running_loop().time
-        rate_hz = self._source.rate_hz * self._source.speed
+        rate_hz = self.source.rate_hz * self.source.speed
         most = max(1, round(rate_hz * MOST_BEHIND_S))
         began, fed = now(), 0
         while True:
@@ -123,7 +123,7 @@ class SourceFeeder:
                 began, fed, due = tick - most / rate_hz, 0, most
             while due > 0 and not self._interrupted.is_set():
                 # In a thread: it may compute for longer than the event loop should stand still.
-                samples, gap = await asyncio.to_thread(self._source.take, due)
+                samples, gap = await asyncio.to_thread(self.source.take, due)
                 await board.feed(samples, gap)
                 fed += len(samples)
                 due -= len(samples)

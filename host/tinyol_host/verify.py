@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import time
 from collections.abc import AsyncIterator, Callable
@@ -16,7 +17,9 @@ from tinyol_host.lock_step import LockStep, lock_step, state_difference
 from tinyol_sim.bundle import Bundle
 from tinyol_sim.errors import DeviceError, RecordingError, TinyOLError
 from tinyol_sim.files import write_whole
-from tinyol_sim.script import Script, run_on_twin
+from tinyol_sim.model_image import ARITHMETIC_VERSION
+from tinyol_sim.replay import RATE_TOLERANCE
+from tinyol_sim.script import Script, UpdateCount, live_on_twin
 from tinyol_sim.session_record import SessionRecord
 from tinyol_sim.twin import Twin
 
@@ -34,8 +37,9 @@ Progress = Callable[[int, int], None]
 class Verdict:
     """What came of it.
 
-    windows: compared. updates: steps that both layers took. state_crc: the CRC-32 that ends the
-    twin's state image. difference: the first field that differs, in words; None = identical.
+    windows: compared. updates: steps that both layers took, late lessons included, also those
+    before a reset. state_crc: the CRC-32 that ends the twin's state image.
+    difference: the first field that differs, in words; None = identical.
     unheard: predictions that were lost on the way; the state tells what they would have.
     """
 
@@ -74,6 +78,7 @@ async def verify_recording(
     async with lock_step(board, twin) as step, _state_kept(board, keep):
         await board.reset()
         twin.reset()
+        count = UpdateCount(twin)
         different = await step.compare_state()
         if different is not None:
             different = (
@@ -81,10 +86,10 @@ async def verify_recording(
                 f" bundle; {different}"
             )
         else:
-            different = await _run(step, script, progress)
+            different = await _run(step, script, count, progress)
             if different is None:
                 different = await step.compare_state()
-        return _verdict(twin, step.windows, different, step.unheard)
+        return _verdict(twin, step.windows, count.updates, different, step.unheard)
 
 
 def verify_session(
@@ -93,7 +98,8 @@ def verify_session(
     """Has a twin live the session again, and compares its state with the device's own at the end.
 
     Raises:
-        RecordingError: another model than the bundle's, or a record with something missing.
+        RecordingError: another model than the bundle's, its model at another rate, a device of
+            another arithmetic version, or a record with something missing.
         TinyOLError: the twin refuses the start image or a command of the record.
     """
     if record.model_id != bundle.model_id:
@@ -101,16 +107,26 @@ def verify_session(
             f"the session is of model {record.model_id}, but the bundle given is of model"
             f" {bundle.model_id}: give the session's with --model"
         )
+    model_hz = bundle.pipeline.rate_hz
+    if not math.isclose(record.rate_hz, model_hz, rel_tol=RATE_TOLERANCE):
+        raise RecordingError(
+            f"the session has {record.rate_hz:g} Hz, but its model is for {model_hz:g} Hz"
+        )
+    arithmetic = record.meta.get("arithmetic_version", ARITHMETIC_VERSION)
+    if arithmetic != ARITHMETIC_VERSION:
+        raise RecordingError(
+            f"the session is of a device with arithmetic version {arithmetic!r}; this program has"
+            f" {ARITHMETIC_VERSION}, and does not compute the same bits"
+        )
     if record.lost:
         raise RecordingError(
             f"the session is not complete, so nothing follows from it: {'; '.join(record.lost)}"
         )
     twin = Twin(bundle)
     twin.state = record.start
-    before = _updates(twin)
-    windows = run_on_twin(twin, Script(record.samples, record.gaps, record.commands), progress)
+    life = live_on_twin(twin, Script(record.samples, record.gaps, record.commands), progress)
     different = state_difference(record.end, twin.state)
-    return _verdict(twin, len(windows), different, updates_before=before)
+    return _verdict(twin, len(life.windows), life.updates, different)
 
 
 def check_model(board: Board, bundle: Bundle) -> None:
@@ -122,16 +138,20 @@ def check_model(board: Board, bundle: Bundle) -> None:
         )
 
 
-async def _run(step: LockStep, script: Script, progress: Progress | None) -> str | None:
+async def _run(
+    step: LockStep, script: Script, count: UpdateCount, progress: Progress | None
+) -> str | None:
     """The first difference on the way; with it, what the state differs in."""
     compared = 0
     for piece in script.pieces(_PIECE):
         different = None
         for command in piece.commands:
             different = different or await step.execute(command)
+            count.look()
         if different is None:
             samples = script.samples[piece.first : piece.stop]
             different = await step.feed(samples, piece.gap)
+            count.look()
         if different is None and step.windows - compared >= _STATE_EVERY:
             compared = step.windows
             different = await step.compare_state()
@@ -146,21 +166,16 @@ async def _run(step: LockStep, script: Script, progress: Progress | None) -> str
 
 
 def _verdict(
-    twin: Twin, windows: int, different: str | None, unheard: int = 0, updates_before: int = 0
+    twin: Twin, windows: int, updates: int, different: str | None, unheard: int = 0
 ) -> Verdict:
     return Verdict(
         identical=different is None,
         windows=windows,
-        updates=_updates(twin) - updates_before,
+        updates=updates,
         state_crc=int.from_bytes(twin.state[-4:], "little"),
         difference=different,
         unheard=unheard,
     )
-
-
-def _updates(twin: Twin) -> int:
-    counters = twin.counters()
-    return counters["classifier_steps"] + counters["reconstruction_steps"]
 
 
 @asynccontextmanager

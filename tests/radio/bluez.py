@@ -61,6 +61,7 @@ class Bluez:
         self._scanning = 0
         self._tasks: set[asyncio.Task[Any]] = set()
         self._pending: dict[str, set[asyncio.Task[Any]]] = {}
+        self._connecting = asyncio.Lock()  # one after the other, as the kernel does it
 
     async def start(self, address: str, *, with_adapter: bool = True) -> None:
         """Takes the name org.bluez on the bus at that address."""
@@ -87,6 +88,10 @@ class Bluez:
         await asyncio.gather(*self._tasks, return_exceptions=True)
         self._bus.disconnect()
         await self._bus.wait_for_disconnect()
+
+    def power(self, on: bool) -> None:
+        """Switches the adapter on or off."""
+        self._change(ADAPTER_PATH, ADAPTER, Powered=Variant("b", on))
 
     # --- messages ------------------------------------------------------------------------
 
@@ -115,7 +120,7 @@ class Bluez:
         self._bus.send(reply)
 
     async def _call(self, message: Message) -> tuple[str, list[Any]]:
-        path, body = message.path, message.body
+        path, body = message.path or "", message.body
         match (message.interface, message.member):
             case (str(), "GetManagedObjects"):
                 return "a{oa{sa{sv}}}", [self._objects]
@@ -211,14 +216,15 @@ class Bluez:
     # --- connections ---------------------------------------------------------------------
 
     async def _connect(self, path: str) -> None:
-        if path in self._peers:
-            return
-        try:
-            connection = await self._central.connect(self._addresses[path], timeout=2.0)
-        except Exception:
-            raise DBusError("Failed", "le-connection-abort-by-local") from None
-        peer = Peer(connection)
-        self._peers[path] = peer
+        async with self._connecting:
+            if path in self._peers:
+                return
+            try:
+                connection = await self._central.connect(self._addresses[path], timeout=2.0)
+            except Exception:
+                raise DBusError("Failed", "le-connection-abort-by-local") from None
+            peer = Peer(connection)
+            self._peers[path] = peer
         connection.on("disconnection", lambda _: self._on_disconnection(path))
         self._change(path, DEVICE, Connected=Variant("b", True))
         task = asyncio.get_running_loop().create_task(self._resolve(path, peer))

@@ -54,6 +54,10 @@ class Radio:
         """Breaks the link of a board."""
         self.wait(self.boards[name].cut())
 
+    def power(self, on: bool) -> None:
+        """Switches the computer's Bluetooth on or off."""
+        self.run(lambda: self._bluez.power(on))
+
     async def _open(self, pace: Pace | None, with_adapter: bool) -> None:
         self.air = Air(pace)
         self._central = virtual_device(self.air, "central", "C0:00:00:00:00:01")

@@ -93,10 +93,14 @@ def _load(path: Path) -> dict[str, NDArray[Any]]:
     data.seek(0)
     try:
         with np.load(data, allow_pickle=False) as archive:
-            return {key: archive[key] for key in _KEYS if key in archive.files}
+            arrays = {key: archive[key] for key in _KEYS if key in archive.files}
     except (*_DAMAGE, ValueError, KeyError) as error:
         reason = str(error)[:100] or type(error).__name__  # zipfile may quote the whole file
         raise RecordingError(f"{path}: the .npz file is damaged: {reason}") from None
+    for key, array in arrays.items():
+        if not isinstance(array, np.ndarray):  # a member that does not begin as an array does
+            raise RecordingError(f"{path}: {key} is no array")
+    return arrays
 
 
 def _scalar(path: Path, arrays: dict[str, NDArray[Any]], key: str, default: Any) -> Any:
@@ -111,7 +115,8 @@ def _vector(
     path: Path, arrays: dict[str, NDArray[Any]], key: str, kinds: str, default: NDArray[Any]
 ) -> NDArray[Any]:
     array = arrays.get(key, default)
-    if array.ndim != 1 or (array.size and array.dtype.kind not in kinds):
+    # An empty one may be of numpy's default type, float64.
+    if array.ndim != 1 or array.dtype.kind not in (kinds if array.size else kinds + "f"):
         what = "text" if kinds == "U" else "integers"
         raise RecordingError(
             f"{path}: {key} is {array.dtype} {array.shape}; it must be {what} (n,)"

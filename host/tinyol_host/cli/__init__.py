@@ -1,25 +1,29 @@
 """The command `tinyol`: a table of contents, one module a command, loaded when it is called.
 
 Exit status: 0 success, 1 a data or device error (`error: ...` on stderr; nothing on stderr if
-only the reader of a pipe has gone), 2 wrong usage, 130 interrupted.
+only the reader of a pipe has gone), 2 wrong usage, 130 interrupted, 143 and 129 ended by SIGTERM
+and SIGHUP.
 """
 
 from __future__ import annotations
 
 import io
 import os
+import signal
 import sys
 from collections.abc import Sequence
+from contextlib import suppress
 from importlib import import_module
-from typing import Any
+from typing import Any, TextIO
 
 import click
 from click.shell_completion import CompletionItem
 
+from tinyol_host.cli.signals import EndedBySignal
 from tinyol_sim.errors import TinyOLError
 from tinyol_sim.text import printable
 
-INTERRUPTED = 130  # as shells say it: 128 + SIGINT
+_WORDS = {signal.SIGINT: "interrupted", signal.SIGTERM: "terminated", signal.SIGHUP: "hung up"}
 
 # Each command is an attribute of its name in the module of its name, "-" being "_" there. The
 # line here is what `tinyol --help` shows: it must not cost the import of numpy.
@@ -61,7 +65,11 @@ _ATTRIBUTES = {"set": "set_"}  # `set` is Python's own
 
 
 class _InterruptedError(Exception):
-    """Ctrl-C; click would print an empty line for KeyboardInterrupt itself."""
+    """Ctrl-C or the like; click would print an empty line for KeyboardInterrupt itself."""
+
+    def __init__(self, number: int) -> None:
+        super().__init__(number)
+        self.number = number
 
 
 class _Contents(click.Group):
@@ -96,8 +104,10 @@ class _Contents(click.Group):
     def invoke(self, ctx: click.Context) -> Any:
         try:
             return super().invoke(ctx)
+        except EndedBySignal as ended:
+            raise _InterruptedError(ended.number) from None
         except KeyboardInterrupt:
-            raise _InterruptedError from None
+            raise _InterruptedError(signal.SIGINT) from None
 
 
 @click.group(
@@ -127,13 +137,13 @@ def main(args: Sequence[str] | None = None) -> int:
         return error.exit_code
     except TinyOLError as error:
         return _fail(str(error))
-    except (_InterruptedError, click.Abort, KeyboardInterrupt):
-        click.echo("interrupted", err=True)
-        return INTERRUPTED
+    except _InterruptedError as ended:
+        return _interrupted(ended.number)
+    except (click.Abort, KeyboardInterrupt):
+        return _interrupted(signal.SIGINT)
     except BrokenPipeError:
-        # What is still buffered must not raise once more when Python closes the stream. (A write
-        # that fails earlier ends in click or rich, which do the same.)
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        # A write that fails earlier ends in click or rich, which do the same.
+        _drop(sys.stdout)
         return 1
     except OSError as error:
         where = f"{error.filename}: " if error.filename else ""
@@ -141,6 +151,31 @@ def main(args: Sequence[str] | None = None) -> int:
     return status if isinstance(status, int) else 0
 
 
+def _interrupted(number: int) -> int:
+    """As shells say it: 128 + signal."""
+    _tell(_WORDS[signal.Signals(number)])
+    return 128 + number
+
+
 def _fail(message: str) -> int:
-    click.echo(f"error: {printable(message)}", err=True)
+    _tell(f"error: {printable(message)}")
     return 1
+
+
+def _tell(line: str) -> None:
+    """On stderr, if that is still there: a terminal may have been closed."""
+    try:
+        click.echo(line, err=True)
+    except OSError:
+        _drop(sys.stderr)
+    try:
+        sys.stdout.flush()
+    except (OSError, AttributeError):
+        _drop(sys.stdout)
+
+
+def _drop(stream: TextIO | None) -> None:
+    """What is still buffered must not raise once more when Python closes the stream."""
+    with suppress(OSError, ValueError, AttributeError):
+        assert stream is not None
+        os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())

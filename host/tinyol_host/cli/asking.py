@@ -7,12 +7,14 @@ from collections.abc import Callable
 
 import click
 
+from tinyol_host.cli.terminal import is_terminal
+
 yes_option = click.option("-y", "--yes", is_flag=True, help="Do not ask.")
 
 
 def can_ask() -> bool:
     """Whether a person sits at a terminal, to read a question and to answer it."""
-    return all(stream is not None and stream.isatty() for stream in (sys.stdin, sys.stderr))
+    return is_terminal(sys.stdin) and is_terminal(sys.stderr)
 
 
 def ask_unless(yes: bool, question: Callable[[], str]) -> None:

@@ -22,6 +22,7 @@ from rich.progress import (
 from rich.table import Table
 
 from tinyol_host.cli.tables import print_table
+from tinyol_host.cli.terminal import is_terminal
 from tinyol_sim import datasets
 from tinyol_sim.counted import counted
 from tinyol_sim.recordings import Recording, read_recording, read_recordings, write_recording
@@ -54,7 +55,7 @@ def fetch(name: str, to: Path | None) -> None:
         TimeElapsedColumn(),
     )
     console = Console(stderr=True)
-    with Progress(*columns, console=console, disable=not sys.stderr.isatty()) as bar:
+    with Progress(*columns, console=console, disable=not is_terminal(sys.stderr)) as bar:
         task = bar.add_task(name, total=None)
         folder = datasets.fetch_ceiling_fan(
             to or datasets.cache_dir() / name,

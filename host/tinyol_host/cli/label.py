@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from tinyol_host.replies import Info
 
 NONE = "-"
+_LONG_AGO_S = 1e6  # longer than any board remembers
 
 
 @dataclass(frozen=True)
@@ -31,6 +33,14 @@ class _Wish:
     add: bool
     wait: bool | None  # None = as the board is: one that ends with the command is waited for
     as_json: bool
+
+
+def _number(
+    context: click.Context, parameter: click.Parameter, value: float | None
+) -> float | None:
+    if value is not None and math.isnan(value):
+        raise click.BadParameter("not a number")
+    return value
 
 
 @click.command()
@@ -46,7 +56,8 @@ class _Wish:
     "--back",
     "back_s",
     metavar="SECONDS",
-    type=click.FloatRange(0, min_open=True),
+    type=click.FloatRange(0, _LONG_AGO_S, min_open=True),
+    callback=_number,
     help="Label the windows of the last seconds, not those to come.",
 )
 @click.option("--stop", is_flag=True, help="End labelling, as NAME - does.")

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from tinyol_host.cli.device_options import ctrl_c_sets, device_options, run
+from tinyol_host.cli.terminal import is_terminal
 from tinyol_sim.errors import DeviceError, TinyOLError
 from tinyol_sim.text import printable
 
@@ -43,7 +44,7 @@ def monitor(device: str | None, seconds: float | None, as_json: bool) -> None:
     """
     if seconds is not None and math.isnan(seconds):
         raise click.BadParameter("not a number", param_hint="--seconds")
-    run(_monitor, device, seconds, as_json or not sys.stdout.isatty())
+    run(_monitor, device, seconds, as_json or not is_terminal(sys.stdout))
 
 
 async def _monitor(device: str | None, seconds: float | None, as_json: bool) -> None:

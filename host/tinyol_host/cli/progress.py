@@ -7,6 +7,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Protocol
 
+from tinyol_host.cli.terminal import is_terminal
+
 
 class Show(Protocol):
     """Moves the bar."""
@@ -30,7 +32,7 @@ def progress_bar(title: str, total: int | None, unit: str) -> Iterator[Show]:
         TimeElapsedColumn(),
         TextColumn("{task.fields[note]}"),
     )
-    visible = sys.stderr is not None and sys.stderr.isatty()
+    visible = is_terminal(sys.stderr)
     bar = Progress(*columns, console=Console(stderr=True), disable=not visible)
     task = bar.add_task(escape(title), total=total, note="")
 

@@ -5,9 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import math
-import signal
 import sys
-import threading
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
@@ -20,7 +18,9 @@ import click
 from tinyol_host.cli.device_options import ctrl_c_sets, device_options, json_option, run
 from tinyol_host.cli.pace import Pace
 from tinyol_host.cli.progress import progress_bar
+from tinyol_host.cli.terminal import is_terminal
 from tinyol_host.cli.typed_lines import typed_lines
+from tinyol_host.cli.waiting import waiting_for
 from tinyol_sim.counted import counted
 from tinyol_sim.errors import DeviceError, RecordingError, TinyOLError
 from tinyol_sim.text import printable
@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from tinyol_host.board import Board
     from tinyol_host.live_recording import LiveRecording
     from tinyol_host.recorder import Recorder
+    from tinyol_sim.commands import Command
 
 _TICK_S = 0.1
 _SILENCE_S = 15.0  # without a sample for so long, nothing is to be expected
@@ -127,7 +128,9 @@ async def _record(device: str | None, wish: _Wish) -> TinyOLError | None:
     from tinyol_host.live_recording import LiveRecording
 
     problem: TinyOLError | None = None
-    async with await connect(device) as board:
+    with waiting_for(device or "sim:"):
+        board = await connect(device)
+    async with board:
         for warning in board.warnings:
             click.echo(f"warning: {printable(warning)}", err=True)
         async with LiveRecording(board, session=wish.session, label=wish.label) as live:
@@ -158,7 +161,7 @@ async def _attend(live: LiveRecording, wish: _Wish, rate_hz: float, stop: asynci
             lines = open_.enter_context(typed_lines())
             typist = asyncio.create_task(_obey(live, lines, wish, pace))
         # A bar would be drawn over what a person types.
-        typing = wish.interactive and sys.stdin is not None and sys.stdin.isatty()
+        typing = wish.interactive and is_terminal(sys.stdin)
         show = None if typing else open_.enter_context(progress_bar("record", limit, "samples"))
         if typing:
             click.echo(_HOW_TO, err=True)
@@ -189,6 +192,7 @@ async def _obey(
     from tinyol_sim.commands import LabelBack, command_text, parse_command
 
     while (line := await lines.get()) is not None:
+        command: Command | None = None
         try:
             text = line.decode().strip()
             if not text:
@@ -202,7 +206,7 @@ async def _obey(
         except UnicodeDecodeError:
             click.echo("error: a line that is not UTF-8", err=True)
         except TinyOLError as error:
-            click.echo(f"error: {printable(str(error))}", err=True)
+            click.echo(f"error: {printable(f'{error}{_hint(command, error)}')}", err=True)
         else:
             done = {"command": command_text(command), "at": effect.at}
             said = f"{printable(command_text(command))}: from sample {effect.at:,} on"
@@ -210,6 +214,17 @@ async def _obey(
                 done["lessons"] = effect.value or 0
                 said += f", {counted(effect.value or 0, 'lesson')}"
             click.echo(json.dumps(done) if wish.as_json else said)
+
+
+def _hint(command: Command | None, error: TinyOLError) -> str:
+    """What has to be typed first."""
+    from tinyol_sim.commands import AddClass, Label, LabelBack, command_text
+
+    if not isinstance(command, Label | LabelBack) or command.name is None:
+        return ""
+    if not str(error).startswith(f"no class {command.name!r}"):
+        return ""
+    return f". `{command_text(AddClass(command.name))}` first"
 
 
 def _note(recorder: Recorder, pace: Pace) -> str:
@@ -254,18 +269,6 @@ def _save(board: Board, live: LiveRecording, wish: _Wish) -> None:
 @contextmanager
 def _told_to_end() -> Iterator[asyncio.Event]:
     """An event that Ctrl-C sets, and so does whoever ends this program in order."""
-    stop, loop = asyncio.Event(), asyncio.get_running_loop()
-    caught = [
-        number
-        for number in (signal.SIGTERM, signal.SIGHUP)
-        if signal.getsignal(number) == signal.SIG_DFL
-        and threading.current_thread() is threading.main_thread()
-    ]
-    for number in caught:
-        loop.add_signal_handler(number, stop.set)
-    try:
-        with ctrl_c_sets(stop):
-            yield stop
-    finally:
-        for number in caught:
-            loop.remove_signal_handler(number)
+    stop = asyncio.Event()
+    with ctrl_c_sets(stop, any_signal=True):
+        yield stop

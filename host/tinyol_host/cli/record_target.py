@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import tempfile
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +12,7 @@ from tinyol_sim.counted import counted
 from tinyol_sim.errors import RecordingError
 from tinyol_sim.recording_formats.labels import class_name_problem, sidecar_of
 from tinyol_sim.recordings import Recording, write_recording
-from tinyol_sim.session_record import SESSION, SessionRecord
+from tinyol_sim.session_record import END, RECORDING, SESSION, START, SessionRecord
 
 _SUFFIXES = (".csv", ".json", ".npz")
 
@@ -39,15 +41,24 @@ def check_target(path: Path, *, session: bool, force: bool, label: str | None) -
 def save_recording(path: Path, recording: Recording) -> dict[str, Any]:
     """Writes it, and tells what was written.
 
-    If that fails, it is written as .npz beside `path`, so that it is not lost, and RecordingError
-    says where.
+    If that fails, it is written as .npz beside `path`, or else among the temporary files, so that
+    it is not lost, and RecordingError says where.
     """
     try:
         write_recording(recording, path)
     except RecordingError as error:
-        rescue = _free_name(path)
-        write_recording(recording, rescue)
-        raise RecordingError(f"{error}. The recording is in {rescue} instead") from None
+        problems = [str(error)]
+        for folder in (path.parent, *_temporary(path.parent)):
+            rescue = _free_name(folder, path.stem, ".npz", but=path)
+            try:
+                write_recording(recording, rescue)
+            except RecordingError as other:
+                problems.append(str(other))
+                continue
+            raise RecordingError(
+                f"{'; '.join(problems)}. The recording is in {rescue} instead"
+            ) from None
+        raise RecordingError(f"{'; '.join(problems)}. The recording is lost") from None
     return {
         "file": str(path),
         "samples": recording.n_samples,
@@ -59,12 +70,26 @@ def save_recording(path: Path, recording: Recording) -> dict[str, Any]:
 
 
 def save_session(folder: Path, record: SessionRecord) -> dict[str, Any]:
-    """Writes it, in place of one that is there, and tells what was written."""
+    """Writes it, in place of one that is there, and tells what was written.
+
+    If that fails, it is written among the temporary files, so that it is not lost, and
+    RecordingError says where. What of it was written into `folder` before is removed.
+    """
     try:
-        (folder / SESSION).unlink(missing_ok=True)
-    except OSError as error:
-        raise RecordingError(f"{folder / SESSION}: cannot be replaced: {error.strerror}") from None
-    record.save(folder)
+        _replace_session(folder, record)
+    except RecordingError as error:
+        problems = [str(error)]
+        for temporary in _temporary(folder.parent):
+            rescue = _free_name(temporary, folder.name or "session", "", but=folder)
+            try:
+                _replace_session(rescue, record)
+            except RecordingError as other:
+                problems.append(str(other))
+                continue
+            raise RecordingError(
+                f"{'; '.join(problems)}. The session is in {rescue} instead"
+            ) from None
+        raise RecordingError(f"{'; '.join(problems)}. The session is lost") from None
     return {
         "session": str(folder),
         "samples": record.n_samples,
@@ -124,9 +149,40 @@ def _check_writable(folder: Path) -> None:
         raise RecordingError(f"{folder}: nothing may be written there")
 
 
-def _free_name(path: Path) -> Path:
-    candidate, number = path.with_suffix(".npz"), 1
-    while candidate.exists() or candidate == path:
+def _replace_session(folder: Path, record: SessionRecord) -> None:
+    """Writes it, or leaves nothing of it."""
+    made = [path for path in (folder, *folder.parents) if not path.exists()]
+    mine = [name for name in (START, END, RECORDING) if not (folder / name).exists()]
+    try:
+        (folder / SESSION).unlink(missing_ok=True)
+    except OSError as error:
+        raise RecordingError(f"{folder / SESSION}: cannot be replaced: {error.strerror}") from None
+    try:
+        record.save(folder)
+    except RecordingError:
+        # Where that fails, too, why it could not be written matters more.
+        for name in mine:
+            with suppress(OSError):
+                (folder / name).unlink()
+        for path in made:
+            with suppress(OSError):
+                path.rmdir()
+        raise
+
+
+def _temporary(other_than: Path) -> list[Path]:
+    """The folder for temporary files, if there is one and it is another."""
+    try:
+        folder = Path(tempfile.gettempdir())
+    except OSError:  # none that can be written to
+        return []
+    return [] if folder.resolve() == other_than.resolve() else [folder]
+
+
+def _free_name(folder: Path, stem: str, suffix: str, *, but: Path) -> Path:
+    """A file or folder that is not there, and not `but`; numbered if need be."""
+    candidate, number = folder / f"{stem}{suffix}", 1
+    while candidate.exists() or candidate == but:
         number += 1
-        candidate = path.with_name(f"{path.stem}-{number}.npz")
+        candidate = folder / f"{stem}-{number}{suffix}"
     return candidate

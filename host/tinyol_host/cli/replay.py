@@ -17,13 +17,15 @@ from rich.markup import escape
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
+from tinyol_host.cli.setting_pairs import parse_setting_pairs
 from tinyol_host.cli.tables import pairs_table, print_table
+from tinyol_host.cli.terminal import is_terminal
 from tinyol_sim.bundle import DEFAULT_BUNDLES, Bundle, default_bundle
 from tinyol_sim.counted import counted
 from tinyol_sim.errors import BundleError, StateImageError
 from tinyol_sim.files import write_whole
 from tinyol_sim.recordings import Recording, read_recording, read_recordings
-from tinyol_sim.replay import LEARN, RATE_TOLERANCE, Plan, ReplayResult
+from tinyol_sim.replay import RATE_TOLERANCE, Plan, ReplayResult
 from tinyol_sim.replay import replay as run_replay
 from tinyol_sim.reporting.replay_summary import (
     CLASS_COLUMNS,
@@ -33,28 +35,8 @@ from tinyol_sim.reporting.replay_summary import (
     headline,
     summarise,
 )
-from tinyol_sim.settings import SETTINGS
 
 SHIPPED_RECORDING = "fan-119hz.npz"
-
-
-def _parse_settings(
-    context: click.Context, parameter: click.Parameter, pairs: Sequence[str]
-) -> dict[str, float]:
-    settings = {}
-    for pair in pairs:
-        name, equals, text = pair.partition("=")
-        if not equals:
-            raise click.BadParameter(f"{pair!r} is not NAME=VALUE")
-        if name == LEARN:
-            raise click.BadParameter(f"{LEARN} is what --learn is for")
-        if name not in SETTINGS:
-            raise click.BadParameter(f"no setting {name!r}; there are {', '.join(SETTINGS)}")
-        try:
-            settings[name] = float(text)
-        except ValueError:
-            raise click.BadParameter(f"{name}: {text!r} is not a number") from None
-    return settings
 
 
 @click.command()
@@ -92,7 +74,7 @@ def _parse_settings(
     "settings",
     metavar="NAME=VALUE",
     multiple=True,
-    callback=_parse_settings,
+    callback=parse_setting_pairs,
     help="Turn a setting, as classifier.learning_rate=0.02; may be given several times.",
 )
 @click.option(
@@ -224,7 +206,7 @@ def _run(bundle: Bundle, recordings: Sequence[Recording], plan: Plan) -> ReplayR
     )
     rate_hz = recordings[0].rate_hz
     console = Console(stderr=True)
-    with Progress(*columns, console=console, disable=not sys.stderr.isatty()) as bar:
+    with Progress(*columns, console=console, disable=not is_terminal(sys.stderr)) as bar:
         task = bar.add_task("replay", total=sum(r.duration_s for r in recordings))
         return run_replay(
             bundle, recordings, plan, lambda done, total: bar.update(task, completed=done / rate_hz)

@@ -13,6 +13,7 @@ from rich.console import Console
 
 from tinyol_host.cli.state_transfer import pull, push
 from tinyol_host.cli.tables import pairs_table, print_table
+from tinyol_host.state_file import read_state_file
 from tinyol_sim.bundle import Bundle
 from tinyol_sim.errors import StateImageError
 from tinyol_sim.reporting.replay_summary import short_float
@@ -79,7 +80,7 @@ def diff(context: click.Context, first: Path, second: Path) -> None:
 
 def _read(file: Path) -> tuple[bytes, StateImage]:
     try:
-        raw = file.read_bytes()
+        raw = read_state_file(file)
         return raw, StateImage.from_bytes(raw)
     except OSError as error:
         raise StateImageError(f"{file}: cannot be read: {error.strerror}") from None

@@ -57,10 +57,11 @@ def push(file: Path, device: str | None, yes: bool, as_json: bool) -> None:
     The board checks all of it first; an image that is damaged, or of another model, changes
     nothing.
     """
+    from tinyol_host.state_file import read_state_file
     from tinyol_sim.state_image import StateImage
 
     try:
-        image = file.read_bytes()
+        image = read_state_file(file)
         StateImage.from_bytes(image)  # before anybody is asked
     except OSError as error:
         raise StateImageError(f"{file}: cannot be read: {error.strerror}") from None

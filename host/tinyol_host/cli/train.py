@@ -13,6 +13,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from rich.table import Table
 
 from tinyol_host.cli.tables import print_table
+from tinyol_host.cli.terminal import is_terminal
 from tinyol_sim.errors import BundleError, ModelError
 from tinyol_sim.model_image import AXES, CENTRINGS, ERROR_SOURCES, FEATURES
 from tinyol_sim.recordings import read_recordings
@@ -192,7 +193,7 @@ def train(
         TimeElapsedColumn(),
     )
     console = Console(stderr=True)
-    with Progress(*columns, console=console, disable=not sys.stderr.isatty()) as bar:
+    with Progress(*columns, console=console, disable=not is_terminal(sys.stderr)) as bar:
         task = bar.add_task("reading recordings", total=None)
         found = read_recordings(recordings, rate_hz=rate_hz)
         trained = train_bundle(

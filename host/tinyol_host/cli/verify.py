@@ -9,11 +9,13 @@ import os
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, replace
+from functools import partial
 from importlib import resources
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
+from click.core import ParameterSource
 
 from tinyol_host.cli.device_options import device_options, json_option, run
 from tinyol_host.cli.progress import progress_bar
@@ -25,7 +27,7 @@ from tinyol_sim.errors import BundleError, EmulatorError, RecordingError
 from tinyol_sim.recordings import Recording, concatenate, read_recording, read_recordings
 from tinyol_sim.replay import RATE_TOLERANCE
 from tinyol_sim.script import Script, script_of
-from tinyol_sim.session_record import SessionRecord, is_session
+from tinyol_sim.session_record import SessionRecord, is_broken_session, is_session
 from tinyol_sim.text import printable
 
 if TYPE_CHECKING:
@@ -41,7 +43,7 @@ _BUILT_HERE = ("sim", "emu")  # boards whose model is chosen here
 @click.argument(
     "paths", metavar="[RECORDING... | SESSION]", nargs=-1, type=click.Path(path_type=Path)
 )
-@device_options
+@partial(device_options, default="emu: where it can run, else sim:")
 @click.option(
     "-m",
     "--model",
@@ -105,10 +107,13 @@ def verify(
     Exit status 0 if they are identical; 1 if not, and the first field that differs is named.
     """
     uri: Uri | None = None
-    if len(paths) == 1 and is_session(paths[0]):
+    is_of_session = any(is_session(path) or is_broken_session(path) for path in paths)
+    if is_of_session:
+        if len(paths) > 1:
+            raise click.UsageError("a session is verified alone, without other paths")
+        if context.get_parameter_source("device") is ParameterSource.COMMANDLINE:
+            raise click.UsageError("a session is verified without a board: leave --device out")
         verdict = _verify_session(paths[0], model)
-    elif any(is_session(path) for path in paths):
-        raise click.UsageError("a session is verified alone, without other paths")
     else:
         recordings = _read(paths)
         stream = concatenate(recordings, name=", ".join(r.name for r in recordings))
@@ -124,13 +129,14 @@ def verify(
         verdict = _verify_recording(uri, model, stream, script, keep)
     if as_json:
         told = {
+            "what": "session" if is_of_session else "recording",
             "device": None if uri is None else str(uri),
             **asdict(verdict),
             "state_crc": f"0x{verdict.state_crc:08x}",
         }
         click.echo(json.dumps(told, indent=2, allow_nan=False))
     else:
-        click.echo(_sentence(verdict))
+        click.echo(_sentence(verdict, "session" if is_of_session else "recording"))
     context.exit(0 if verdict.identical else 1)
 
 
@@ -235,12 +241,12 @@ def _progress(title: str, rate_hz: float, n_samples: int) -> Iterator[Progress]:
         yield lambda done, total: show(round(done / rate_hz), "")
 
 
-def _sentence(verdict: Verdict) -> str:
+def _sentence(verdict: Verdict, what: str) -> str:
     windows = counted(verdict.windows, "window")
     if verdict.difference is not None:
-        return f"different, after {windows}: {printable(verdict.difference)}"
+        return f"different: {what}, after {windows}: {printable(verdict.difference)}"
     updates = counted(verdict.updates, "update")
-    line = f"identical: {windows}, {updates}, state CRC 0x{verdict.state_crc:08x}"
+    line = f"identical: {what}, {windows}, {updates}, state CRC 0x{verdict.state_crc:08x}"
     if verdict.unheard:
         lost = counted(verdict.unheard, "prediction was", "predictions were")
         line += f" ({lost} lost on the way and not compared)"

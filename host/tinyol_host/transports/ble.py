@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 _CONNECT_S = 15.0
 _CLOSE_S = 3.0
 _LEAST_VALUE_BYTES = 20  # with the smallest MTU, 23
+_CHARACTERISTICS = (gatt.CONTROL, gatt.EVENTS, gatt.BULK)
 _DOWN = "the Bluetooth link is down"
 
 
@@ -68,11 +69,13 @@ class BleTransport:
             raise LinkError(f"{self.name}: {explain(error)}") from None
         self._client, self._inbox = client, inbox
         try:
-            for uuid in (gatt.CONTROL, gatt.EVENTS, gatt.BULK):
+            found = {name: client.services.get_characteristic(name) for name in _CHARACTERISTICS}
+            bulk = found[gatt.BULK]
+            if bulk is None or None in found.values():
+                lacks = ", ".join(name for name, value in found.items() if value is None)
+                raise LinkError(f"{self.name}: this is no TinyOL board: it lacks {lacks}")
+            for uuid in _CHARACTERISTICS:
                 await client.start_notify(uuid, self._taker(inbox))
-            bulk = client.services.get_characteristic(gatt.BULK)
-            if bulk is None:
-                raise LinkError(f"{self.name}: this is no TinyOL board: it has no bulk value")
             self._max_ahead = bulk.max_write_without_response_size
         except (bleak.exc.BleakError, TimeoutError, asyncio.TimeoutError, OSError) as error:
             await self.close()

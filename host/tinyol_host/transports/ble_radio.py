@@ -8,6 +8,7 @@ from typing import Any
 
 from tinyol_host import gatt
 from tinyol_host.errors import LinkError
+from tinyol_host.uri import Uri
 from tinyol_sim.text import printable
 
 NEARBY_S = 3.0
@@ -24,8 +25,8 @@ class BoardInRange:
 
     @property
     def uri(self) -> str:
-        """What to give as a device's address."""
-        return f"ble:{self.name or self.address}"
+        """What to give as a device's address; parse_uri() reads it."""
+        return str(Uri("ble", self.name or self.address))
 
 
 async def boards_in_range(seconds: float = NEARBY_S) -> list[BoardInRange]:
@@ -42,12 +43,17 @@ async def boards_in_range(seconds: float = NEARBY_S) -> list[BoardInRange]:
         )
     except (bleak.exc.BleakError, TimeoutError, asyncio.TimeoutError, OSError) as error:
         raise LinkError(f"ble: {explain(error)}") from None
-    boards = [
-        BoardInRange(data.local_name or device.name or "", device.address, data.rssi, device)
-        for device, data in found.values()
-        if gatt.SERVICE in data.service_uuids
-    ]
+    boards = [_board(device, data) for device, data in found.values() if _is_board(data)]
     return sorted(boards, key=lambda board: -board.rssi_dbm)
+
+
+def _is_board(data: Any) -> bool:
+    # By UUID: the name comes in the scan response only, if it comes.
+    return gatt.SERVICE in data.service_uuids
+
+
+def _board(device: Any, data: Any) -> BoardInRange:
+    return BoardInRange(data.local_name or device.name or "", device.address, data.rssi, device)
 
 
 async def find_board(target: str, seconds: float) -> Any:
@@ -58,29 +64,33 @@ async def find_board(target: str, seconds: float) -> Any:
     """
     import bleak
 
-    def matches(device: Any, data: Any) -> bool:
-        # By UUID: the name comes in the scan response only, if it comes.
-        if gatt.SERVICE not in data.service_uuids:
-            return False
-        names = {data.local_name, device.name}
-        return target in names or device.address.casefold() == target.casefold()
+    seen: dict[str, BoardInRange] = {}
 
-    if target:
-        device = await bleak.BleakScanner.find_device_by_filter(
-            matches, timeout=seconds, service_uuids=[gatt.SERVICE]
-        )
-        if device is not None:
-            return device
-    boards = await boards_in_range(min(seconds, NEARBY_S))
+    def is_wanted(device: Any, data: Any) -> bool:
+        if not _is_board(data):
+            return False
+        seen[device.address] = _board(device, data)
+        names = {data.local_name, device.name}
+        given = target in names or device.address.casefold() == target.casefold()
+        return bool(target) and given
+
+    device = await bleak.BleakScanner.find_device_by_filter(
+        is_wanted,
+        timeout=seconds if target else min(seconds, NEARBY_S),
+        service_uuids=[gatt.SERVICE],
+    )
+    if device is not None:
+        return device
+    boards = sorted(seen.values(), key=lambda board: -board.rssi_dbm)
     if not target and len(boards) == 1:
         return boards[0].device
-    seen = ", ".join(printable(board.uri) for board in boards)
+    uris = ", ".join(printable(board.uri) for board in boards)
     if not target and boards:
-        raise LinkError(f"ble: {len(boards)} boards are in range, say which: {seen}")
+        raise LinkError(f"ble: {len(boards)} boards are in range, say which: {uris}")
     what = f"no board {printable(target)!r}" if target else "no TinyOL board"
     raise LinkError(
-        f"ble: {what} is advertising within range (a board that another computer is connected to"
-        f" does not advertise){f'; there is {seen}' if seen else ''}"
+        f"ble: {what} is advertising within range (a board that another program or computer is"
+        f" connected to does not advertise){f'; there is {uris}' if uris else ''}"
     )
 
 
@@ -108,5 +118,7 @@ def explain(error: BaseException) -> str:
         return "no system message bus here (D-Bus), by which Linux speaks to Bluetooth"
     if isinstance(error, (TimeoutError, asyncio.TimeoutError)):
         return "the board did not answer the connection in time"
+    if isinstance(error, bleak.exc.BleakGATTProtocolError):
+        return "the board broke the connection off, or refused"
     text = str(error).strip() or type(error).__name__
     return f"the Bluetooth link failed: {printable(text)}"

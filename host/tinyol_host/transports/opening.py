@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from tinyol_host.kept_state import KeptState, default_path
-from tinyol_host.sample_source import SYNTH, SampleSource, open_source
+from tinyol_host.sample_source import DEFAULT, SampleSource, open_source
 from tinyol_host.transports import Transport
 from tinyol_host.uri import Uri, speed_of
 from tinyol_sim.bundle import DEFAULT_BUNDLES, Bundle, default_bundle
@@ -74,7 +74,7 @@ def _model_and_source(uri: Uri) -> tuple[Bundle, SampleSource | None]:
     bundle = None if path is None else Bundle.load(path)
     rate_hz = None if bundle is None else bundle.pipeline.rate_hz
     speed = speed_of(uri.options.get("speed", "1"))
-    source = open_source(uri.options.get("source", SYNTH), rate_hz=rate_hz, speed=speed)
+    source = open_source(uri.options.get("source", DEFAULT), rate_hz=rate_hz, speed=speed)
     if bundle is None:
         bundle = default_bundle() if source is None else _shipped(source)
     return bundle, source

@@ -10,7 +10,7 @@ from collections.abc import Callable
 
 import serial
 
-from tinyol_host.errors import LinkError
+from tinyol_host.errors import LinkError, PortGoneError
 from tinyol_host.ports import Port, describe_ports, list_ports
 from tinyol_host.transports.stream import READ_S, StreamTransport
 
@@ -137,25 +137,27 @@ def _open(device: str, ports: Callable[[], list[Port]]) -> serial.Serial:
     try:
         port.open()
     except (serial.SerialException, OSError, ValueError) as error:
-        raise LinkError(_why_not(device, error, ports)) from None
+        raise _why_not(device, error, ports) from None
     return port
 
 
-def _why_not(device: str, error: Exception, ports: Callable[[], list[Port]]) -> str:
+def _why_not(device: str, error: Exception, ports: Callable[[], list[Port]]) -> LinkError:
     number = getattr(error, "errno", None)
     if number is None:  # pyserial has made a text of termios.error
         number = next(iter(getattr(error.__context__, "args", ())), None)
     if number in (errno.EACCES, errno.EPERM):
-        return f"{device}: permission denied; {_group_hint(device)}"
+        return LinkError(f"{device}: permission denied; {_group_hint(device)}")
     if number in (errno.EAGAIN, errno.EWOULDBLOCK, errno.EBUSY):
-        return f"{device}: in use by another program; close that one first"
+        return LinkError(f"{device}: in use by another program; close that one first")
     if number in (errno.ENOENT, errno.ENODEV, errno.ENXIO):
-        return f"{device}: there is no such port; {describe_ports(ports())}"
+        return PortGoneError(f"{device}: there is no such port; {describe_ports(ports())}")
     if number == errno.EIO:
-        return f"{device}: nothing is behind this port (any more); {describe_ports(ports())}"
+        return PortGoneError(
+            f"{device}: nothing is behind this port (any more); {describe_ports(ports())}"
+        )
     if number is None or number in (errno.ENOTTY, errno.EISDIR, errno.EINVAL):
-        return f"{device}: this is no serial port; {describe_ports(ports())}"
-    return f"{device}: cannot be opened: {os.strerror(number)}"
+        return LinkError(f"{device}: this is no serial port; {describe_ports(ports())}")
+    return LinkError(f"{device}: cannot be opened: {os.strerror(number)}")
 
 
 def _group_hint(device: str) -> str:

@@ -21,6 +21,9 @@ from tinyol_sim.errors import TinyOLError
 T = TypeVar("T")
 
 READ_S = 0.2  # a read that close() cannot wake up ends after this
+# The event loop parses so much in one turn; the reader waits meanwhile, and what floods a port
+# waits in the kernel.
+MOST_BYTES_A_TURN = 4096
 # Before each frame, so that one whose own closing zero is lost does not take the next with it.
 _FRAME_START = b"\0"
 
@@ -117,6 +120,7 @@ class _Line:
         self._parser = FrameParser()
         self._loop = asyncio.get_running_loop()
         self._closing = threading.Event()
+        self._taken = threading.Event()  # what was handed over last
         self._writer = ThreadPoolExecutor(1, "tinyol-writer")
         self._reader = threading.Thread(target=self._read, name="tinyol-reader", daemon=True)
         self._reader.start()
@@ -127,6 +131,7 @@ class _Line:
     def shut(self) -> None:
         """Blocks until both threads have ended."""
         self._closing.set()
+        self._taken.set()
         try:
             self._stream.close()
         finally:
@@ -138,11 +143,22 @@ class _Line:
         try:
             while not self._closing.is_set():
                 data = self._stream.read(READ_S)
-                if data:
-                    self._tell_loop(self._take, data)
+                for start in range(0, len(data), MOST_BYTES_A_TURN):
+                    self._hand_over(data[start : start + MOST_BYTES_A_TURN])
         except Exception as error:
             # Nobody would see it in this thread; whoever receives gets it instead.
             self._tell_loop(self.queue.finish, _end_of(self._owner.name, error))
+
+    def _hand_over(self, data: bytes) -> None:
+        """Returns when the loop has taken it: one turn of it is under way at most."""
+        if self._closing.is_set():
+            return
+        self._taken.clear()
+        self._tell_loop(self._take, data)
+        # A loop that was stopped without close() takes nothing any more.
+        while not (self._closing.is_set() or self._taken.wait(READ_S)):
+            if self._loop.is_closed():
+                self._closing.set()
 
     def _tell_loop(self, function: Callable[..., None], argument: object) -> None:
         try:
@@ -151,9 +167,12 @@ class _Line:
             self._closing.set()
 
     def _take(self, data: bytes) -> None:
-        bad_before = self._parser.bad_frames
-        self.queue.put(self._parser.push(data))
-        self._owner.bad_frames += self._parser.bad_frames - bad_before
+        try:
+            bad_before = self._parser.bad_frames
+            self.queue.put(self._parser.push(data))
+            self._owner.bad_frames += self._parser.bad_frames - bad_before
+        finally:
+            self._taken.set()
 
 
 def _in_thread(work: Callable[[], T], name: str) -> Future[T]:

@@ -57,6 +57,7 @@ void Server::accept_sample(const float sample[3]) {
     alarms_.window(result.sample_index, result.anomaly, result.tuned_error);
     send_prediction(result);
   }
+  if (skipped().samples != before.samples) alarms_.gap();  // the device made one
   log_skipped_since(before);
 }
 

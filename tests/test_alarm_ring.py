@@ -1,0 +1,301 @@
+"""The last alarms: what a board that nobody listens to has to tell afterwards."""
+
+from __future__ import annotations
+
+import struct
+import zlib
+from collections.abc import Sequence
+from functools import cache
+
+import numpy as np
+import pytest
+from board_in_process import OK, Board, feed, name
+from hypothesis import given
+from hypothesis import strategies as st
+from numpy.typing import NDArray
+from small_replay import HOP, WINDOW_LEN, small_bundle
+from wire_by_hand import (
+    CLASS_ADD,
+    FEED,
+    FEED_BEGIN,
+    FEED_END,
+    FINE_TUNE,
+    IMAGE_GET,
+    IMAGE_READ,
+    RESET,
+)
+
+from tinyol_host.replies import Alarm, Alarms
+from tinyol_sim.bundle import Bundle
+from tinyol_sim.twin import Twin
+
+GOODBYE, ALARMS, SESSION_BEGIN = 4, 21, 33
+IMAGE_PUT, IMAGE_WRITE, IMAGE_COMMIT = 38, 39, 40
+KEPT = 8
+QUIET_G, LOUD_G = 0.02, 50.0
+Samples = NDArray[np.float32]
+
+
+@cache
+def bundle() -> Bundle:
+    """Every window that is quiet as a whole is below its threshold, every loud one above."""
+    plain = small_bundle()
+    settings = {"anomaly.threshold": 150.0, "reconstruction.learning_rate": 0.001}
+    return Bundle.create(plain.tflite, plain.pipeline, settings=settings)
+
+
+def new_board(max_message: int = 512) -> Board:
+    return Board(max_message=max_message, model=bundle().model_image)
+
+
+def ask(board: Board) -> Alarms:
+    """By a session of its own."""
+    board.hello(nonce=len(board.events) + 1)
+    return again(board)
+
+
+def again(board: Board) -> Alarms:
+    reply = board.ask(ALARMS)
+    assert reply.status == OK
+    return Alarms.from_bytes(reply.next_sample, reply.body)
+
+
+def stretch(windows: int, loud: bool, seed: int = 0) -> Samples:
+    """So many hops of one loudness."""
+    samples = np.random.default_rng(seed).standard_normal((windows * HOP, 3))
+    return ((LOUD_G if loud else QUIET_G) * samples).astype(np.float32)
+
+
+def runs(n: int, seed: int = 0) -> Samples:
+    """Quiet and loud in turn: n alarms, the last of them over."""
+    parts = [stretch(8, loud=i % 2 == 1, seed=seed + i) for i in range(2 * n + 1)]
+    return np.concatenate(parts)
+
+
+def expected(pieces: Sequence[Samples]) -> list[Alarm]:
+    """The runs in what a twin makes of the pieces, with a gap before each; the latest first."""
+    twin, found = Twin(bundle()), list[Alarm]()
+    for piece in pieces:
+        twin.gap()
+        windows = twin.feed(piece)
+        goes_on = False
+        for index, anomaly, error in zip(
+            windows.sample_index.tolist(),
+            windows.anomaly.tolist(),
+            windows.tuned_error.tolist(),
+            strict=True,
+        ):
+            if anomaly and goes_on:
+                last = found.pop()
+                most = max(last.peak_error, error)
+                found.append(Alarm(last.first_sample, index, last.windows + 1, most))
+            elif anomaly:
+                found.append(Alarm(index, index, 1, error))
+            goes_on = anomaly
+    return found[::-1]
+
+
+def test_nothing_has_happened_yet() -> None:
+    board = new_board()
+    assert ask(board) == Alarms(0, 0, ())
+    board.sense(stretch(20, loud=False))
+    assert again(board) == Alarms(100, 0, ())
+
+
+def test_a_run_of_windows_is_one_alarm() -> None:
+    board, x = new_board(), runs(1)
+    board.sense(x)
+    alarms = ask(board)
+    (alarm,) = alarms.latest
+    assert (alarms.at, alarms.count) == (len(x), 1)
+    # Loud from sample 40 to 79: from the first window that has one to the last.
+    assert alarm.first_sample >= 40
+    assert alarm.first_sample - 40 < HOP
+    assert 79 <= alarm.last_sample < 80 + WINDOW_LEN
+    assert alarm.windows == (alarm.last_sample - alarm.first_sample) // HOP + 1
+    assert [alarm] == expected([x])
+
+
+def test_an_alarm_that_goes_on_is_told_as_it_is_now() -> None:
+    board, x = new_board(), stretch(30, loud=True)
+    board.sense(x[:50])
+    first = ask(board)
+    board.sense(x[50:])
+    second = again(board)
+    assert (first.count, second.count) == (1, 1)
+    assert first.latest[0].first_sample == second.latest[0].first_sample == WINDOW_LEN - 1
+    assert second.latest[0].windows > first.latest[0].windows
+    assert second.latest[0].peak_error == expected([x])[0].peak_error
+    assert second.latest[0].peak_error >= first.latest[0].peak_error
+
+
+@pytest.mark.parametrize("n", [1, 7, 8, 9, 20])
+def test_the_last_eight_are_kept_and_all_are_counted(n: int) -> None:
+    board, x = new_board(), runs(n)
+    board.sense(x)  # nobody is connected
+    alarms, due = ask(board), expected([x])
+    assert (alarms.count, len(due)) == (n, n)
+    assert list(alarms.latest) == due[:KEPT]
+
+
+@given(
+    st.lists(st.tuples(st.integers(1, 60), st.booleans()), min_size=1, max_size=12),
+    st.integers(0, 1000),
+)
+def test_any_life_with_gaps(life: list[tuple[int, bool]], seed: int) -> None:
+    rng, board = np.random.default_rng(seed), new_board()
+    pieces = []
+    for n, is_loud in life:
+        x = rng.normal(0, LOUD_G if is_loud else 0.3, (n, 3)).astype(np.float32)
+        pieces.append(x)
+        board.sense(x, gap=True)
+    alarms, due = ask(board), expected(pieces)
+    assert alarms.count == len(due)
+    assert list(alarms.latest) == due[:KEPT]
+
+
+def test_a_gap_ends_an_alarm() -> None:
+    x = stretch(20, loud=True)
+    board = new_board()
+    board.sense(x[:50])
+    board.sense(x[50:], gap=True)
+    alarms = ask(board)
+    assert alarms.count == 2
+    assert list(alarms.latest) == expected([x[:50], x[50:]])
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf, 2e4])
+def test_a_refused_sample_ends_an_alarm_as_the_gap_that_it_makes(value: float) -> None:
+    board, x = new_board(), stretch(20, loud=True)
+    x[50] = value
+    board.sense(x)
+    assert ask(board).count == 2
+
+
+def test_feeding_has_a_gap_at_either_end() -> None:
+    board, x = new_board(), stretch(24, loud=True)
+    board.sense(x[:40])
+    board.hello()
+    board.ask(FEED_BEGIN)
+    for at in (40, 60):
+        assert board.ask(FEED, feed(list(x[at : at + 20]))).status == OK
+    board.ask(FEED_END)
+    board.sense(x[80:])
+    alarms = again(board)
+    assert alarms.count == 3
+    assert list(alarms.latest) == expected([x[:40], x[40:80], x[80:]])
+
+
+def test_a_session_on_record_begins_with_a_gap_and_keeps_the_alarms() -> None:
+    board, x = new_board(), stretch(20, loud=True)
+    board.sense(x[:50])
+    board.hello()
+    assert board.ask(SESSION_BEGIN, b"\3").status == OK
+    board.sense(x[50:])
+    assert again(board).count == 2
+
+
+def test_the_error_is_that_of_the_layer_that_is_fine_tuned() -> None:
+    board, twin, x = new_board(), Twin(bundle()), stretch(100, loud=True)
+    board.hello()
+    board.ask(FINE_TUNE, struct.pack("<I", 50))
+    twin.fine_tune(50)
+    board.sense(x)
+    windows = twin.feed(x)
+    assert windows.anomaly.all()
+    peak = windows.tuned_error.max()
+    assert peak != windows.error.max()
+    assert again(board).latest[0].peak_error == peak
+
+
+# --- who ends what ---------------------------------------------------------------------------
+
+
+def put(board: Board, image: bytes, crc: int | None = None) -> int:
+    """The status of IMAGE_COMMIT."""
+    crc = zlib.crc32(image) if crc is None else crc
+    assert board.ask(IMAGE_PUT, struct.pack("<II", len(image), crc)).status == OK
+    for at in range(0, len(image), 400):
+        chunk = struct.pack("<I", at) + image[at : at + 400]
+        assert board.ask(IMAGE_WRITE, chunk).status == OK
+    return board.ask(IMAGE_COMMIT).status
+
+
+def test_reset_forgets_them() -> None:
+    board, x = new_board(), runs(3)
+    board.sense(np.concatenate([x, stretch(8, loud=True)]))
+    assert ask(board).count == 4
+    assert board.ask(RESET).status == OK
+    assert again(board) == Alarms(0, 0, ())
+    board.sense(stretch(8, loud=True))
+    assert list(again(board).latest) == expected([stretch(8, loud=True)])
+
+
+def test_another_state_forgets_them_and_a_refused_one_does_not() -> None:
+    board, x = new_board(), stretch(12, loud=True)
+    image = board.state()
+    board.sense(x[:40])
+    before = ask(board)
+    assert before.count == 1
+    assert put(board, image, crc=zlib.crc32(image) ^ 1) < 0
+    assert put(board, image[:-1] + b"\xff") < 0
+    assert again(board) == before
+    board.sense(x[40:])
+    assert again(board).count == 1  # nor did that make a gap
+    assert put(board, image) == OK
+    assert again(board) == Alarms(0, 0, ())
+    board.sense(x)
+    assert list(again(board).latest) == expected([x])
+
+
+def test_nothing_else_does() -> None:
+    board = new_board()
+    board.sense(runs(2))
+    before = ask(board)
+    assert before.count == 2
+    board.ask(CLASS_ADD, name("a"))
+    size, _ = struct.unpack("<II", board.ask(IMAGE_GET).body)
+    board.ask(IMAGE_READ, struct.pack("<II", size - 1, 1))
+    assert again(board) == before
+    board.ask(GOODBYE)
+    board.hello(nonce=12345)
+    assert again(board) == before
+
+
+def test_both_links_are_told_the_same() -> None:
+    board = new_board()
+    board.sense(runs(9))
+    board.hello(0, nonce=1)
+    board.hello(1, nonce=2)
+    assert board.ask(ALARMS, link=0).body == board.ask(ALARMS, link=1).body
+
+
+# --- the reply -------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("max_message", "here"), [(128, 3), (131, 3), (132, 4), (180, 6), (227, 7), (228, 8), (512, 8)]
+)
+def test_a_link_that_carries_less_is_told_as_many_as_fit(max_message: int, here: int) -> None:
+    board, x = new_board(max_message), runs(10)
+    board.sense(x)
+    alarms = ask(board)
+    assert alarms.count == 10
+    assert list(alarms.latest) == expected([x])[:here]
+
+
+def test_the_bytes() -> None:
+    board, x = new_board(), runs(2)
+    board.sense(x)
+    board.hello()
+    (latest, first), bytes_ = expected([x]), board.ask(ALARMS).body
+    assert bytes_ == struct.pack("<IHH", 2, 2, 0) + b"".join(
+        struct.pack("<QQIf", a.first_sample, a.last_sample, a.windows, a.peak_error)
+        for a in (latest, first)
+    )
+
+
+def test_a_payload_is_refused() -> None:
+    board = new_board()
+    board.hello()
+    assert board.ask(ALARMS, b"\0").status < 0
