@@ -51,6 +51,11 @@ INFO = Info(
     lost_peers=0,
     lost_events=0,
     self_test_ok=True,
+    saves=0,
+    wear=0,
+    has_store=False,
+    unsaved=False,
+    save_failed=False,
 )
 
 

@@ -262,7 +262,9 @@ def test_a_refusal_says_what_was_refused() -> None:
 
 def test_info_reads_every_field() -> None:
     body = struct.pack(
-        "<Q3I3I3IIIhHB3xI6I", *range(1, 11), 11, 0xFFFFFFFF, -1, 2, 1, 0, *range(20, 25), 3
+        "<Q3I3I3IIIhHB3xI9I",
+        *(*range(1, 11), 11, 0xFFFFFFFF, -1, 2, 1, 0),
+        *(*range(20, 25), 3, 25, 26, 5),
     )
     info = Info.from_bytes(99, body)
     assert info == Info(
@@ -285,8 +287,14 @@ def test_info_reads_every_field() -> None:
         lost_peers=23,
         lost_events=24,
         self_test_ok=True,
+        saves=25,
+        wear=26,
+        has_store=True,
+        unsaved=False,
+        save_failed=True,
     )
-    half = Info.from_bytes(0, body[:-4] + struct.pack("<I", 1))
+    half = Info.from_bytes(0, body[:-16] + struct.pack("<4I", 1, 0, 0, 2))
+    assert (half.has_store, half.unsaved, half.save_failed) == (False, True, False)
     assert not half.self_test_ok
     with pytest.raises(ProtocolError, match="INFO"):
         Info.from_bytes(0, body[:-4])

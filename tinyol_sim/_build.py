@@ -13,7 +13,7 @@ ROOT = Path(__file__).resolve().parent.parent
 CSRC = Path("tinyol_sim/csrc")
 CORE = Path("firmware/lib/tinyol/src")
 FROZEN = Path("firmware/lib/frozen/src")
-HEADERS = ("twin_api.h", "net_api.h", "board_api.h")
+HEADERS = ("twin_api.h", "net_api.h", "flash_api.h", "board_api.h")
 NATIVE = "_core_native"  # the library's name where it is built without Python's headers
 
 # Capacities that any reasonable model fits; they change no result (tinyol/capacity.h).

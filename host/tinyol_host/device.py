@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from tinyol_host import replies, requests
+from tinyol_host.errors import UNSUPPORTED, RefusedError
 from tinyol_host.link_health import LinkHealth
 from tinyol_host.names import (
     check_new_name,
@@ -40,7 +41,7 @@ class Effect:
     """What a command did."""
 
     at: int  # index of the first sample that it holds for
-    value: int | None = None  # a new class's index; the lessons that a late label made
+    value: int | None = None  # a new class's index; a late label's lessons; a save's bytes
 
 
 class Device:
@@ -148,6 +149,25 @@ class Device:
     async def fine_tune(self, steps: int | None) -> Effect:
         """The next `steps` windows each take one fine-tuning step; None = until 0 is given."""
         return await self._change(Opcode.FINE_TUNE, requests.fine_tune(steps))
+
+    async def save(self) -> Effect:
+        """Has it keep what it learned in its flash, through a loss of power; the value is bytes.
+
+        It does so by itself too: when a peer leaves, and once an hour. Takes a quarter of a second
+        on a board, which senses nothing meanwhile.
+
+        Raises:
+            DeviceError: it has no flash for it, or its flash holds nothing any more.
+        """
+        try:
+            reply = await self._session.request(Opcode.SAVE)
+        except RefusedError as error:
+            if error.status != UNSUPPORTED:
+                raise
+            raise DeviceError(
+                "this board has no flash to save in; pull its state to a file"
+            ) from None
+        return Effect(reply.at, replies.only_u32(reply.body))
 
     async def reset(self) -> Effect:
         """Back to what training left."""

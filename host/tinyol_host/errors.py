@@ -6,6 +6,7 @@ from tinyol_sim.errors import DeviceError
 from tinyol_sim.refusals import STATUS
 
 BUSY, BAD_SEQUENCE, NO_SESSION, REBOOTED, UNKNOWN_REQUEST = -17, -18, -19, -20, -21
+UNSUPPORTED = -14
 
 # What only a link can be refused for; the rest is the core's own list.
 _LINK_STATUS = {

@@ -55,6 +55,7 @@ class Opcode(IntEnum):
     FEED_END = 30
     RESET = 32
     SESSION_BEGIN = 33
+    SAVE = 34
     IMAGE_GET = 36
     IMAGE_READ = 37
     IMAGE_PUT = 38

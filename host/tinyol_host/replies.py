@@ -10,12 +10,13 @@ from tinyol_host.errors import ProtocolError, RefusedError
 from tinyol_host.protocol import UNTIL_STOPPED
 
 CAPABILITY_KERNELS, CAPABILITY_TFLM, CAPABILITY_SENSOR = 1, 2, 4
+STORE_THERE, STORE_UNSAVED, STORE_FAILED = 1, 2, 4
 ERROR_QUANTILES = (0.5, 0.9, 0.99)
 
 _OUTCOME = struct.Struct("<b3xQ")
 _REFUSAL = struct.Struct("<32sII")
 _IDENTITY = struct.Struct("<HHIIHH8sfHHHHHHHHI16s")
-_INFO = struct.Struct("<QIII3I3IIIhHB3xIIIIIII")
+_INFO = struct.Struct("<QIII3I3IIIhHB3xIIIIIIIIII")
 _METRICS = struct.Struct("<IfffffffHH")
 _ALARMS = struct.Struct("<IHH")
 _ALARM = struct.Struct("<QQIf")
@@ -135,6 +136,11 @@ class Info:
     lost_peers: int
     lost_events: int
     self_test_ok: bool  # at boot: the arithmetic and the frozen net
+    saves: int  # since boot
+    wear: int  # erases of the most worn page of its flash; one endures 10,000
+    has_store: bool  # it keeps what it learned in flash
+    unsaved: bool  # it has learned since the last save
+    save_failed: bool  # the last one; what was saved before is there
 
     @classmethod
     def from_bytes(cls, at: int, body: bytes) -> Info:
@@ -142,7 +148,8 @@ class Info:
         fields = _exactly(_INFO, body, "INFO's reply")
         windows, gaps, refused_samples, refused_windows = fields[:4]
         clamped, fine_tune, label, n_classes, feeding, label_left = fields[10:16]
-        malformed, repeated, refused, lost_peers, lost_events, self_test = fields[16:]
+        malformed, repeated, refused, lost_peers, lost_events, self_test = fields[16:22]
+        saves, wear, store = fields[22:]
         return cls(
             at=at,
             windows=windows,
@@ -163,6 +170,11 @@ class Info:
             lost_peers=lost_peers,
             lost_events=lost_events,
             self_test_ok=self_test & 3 == 3,
+            saves=saves,
+            wear=wear,
+            has_store=bool(store & STORE_THERE),
+            unsaved=bool(store & STORE_UNSAVED),
+            save_failed=bool(store & STORE_FAILED),
         )
 
 
@@ -291,7 +303,7 @@ def first_u16(body: bytes) -> int:
 
 
 def only_u32(body: bytes) -> int:
-    """The windows of FEED, the bytes so far of IMAGE_WRITE."""
+    """The windows of FEED, the bytes so far of IMAGE_WRITE, the bytes that SAVE wrote."""
     return int(_exactly(struct.Struct("<I"), body, "the reply")[0])
 
 

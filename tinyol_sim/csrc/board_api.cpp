@@ -6,8 +6,10 @@
 
 #include "float_mode.h"
 #include "loaded_device.h"
+#include "nor_flash.h"
 #include "refusal.h"
 #include "tinyol/gatt_link.h"
+#include "tinyol/restore.h"
 #include "tinyol/self_test.h"
 #include "tinyol/serial_framing.h"
 #include "tinyol/server.h"
@@ -50,10 +52,16 @@ class QueuePort : public tinyol::GattPort {
 
 struct tinyol_board : tinyol::LoadedDevice {
   std::vector<uint8_t> staging;
+  tinyol::ServerIdentity identity;
+  tinyol::StateStore store;
   tinyol::Server server;
   QueueLink links[tinyol::kMaxLinks];
   QueuePort gatt_ports[tinyol::kMaxLinks];
   tinyol::GattLink gatt_links[tinyol::kMaxLinks];
+
+  void begin(tinyol::StateStore* with) {
+    server.begin(&device, identity, staging.data(), static_cast<uint32_t>(staging.size()), with);
+  }
 };
 
 extern "C" {
@@ -72,13 +80,11 @@ tinyol_board* tinyol_board_new(const uint8_t* model_image, uint32_t length, uint
   if (tinyol::report(status, why, refusal) != 0) return nullptr;
 
   board->staging.resize(board->device.max_image_bytes());
-  tinyol::ServerIdentity identity;
-  identity.boot_id = boot_id;
-  identity.firmware_version = 0x00000100;
-  identity.capabilities = tinyol::kCapabilityKernels;
-  identity.board = "sim";
-  board->server.begin(&board->device, identity, board->staging.data(),
-                      static_cast<uint32_t>(board->staging.size()));
+  board->identity.boot_id = boot_id;
+  board->identity.firmware_version = 0x00000100;
+  board->identity.capabilities = tinyol::kCapabilityKernels;
+  board->identity.board = "sim";
+  board->begin(nullptr);
   for (int i = 0; i < tinyol::kMaxLinks; ++i) {
     board->links[i].most = max_message;
     board->server.attach(i, &board->links[i]);
@@ -88,6 +94,19 @@ tinyol_board* tinyol_board_new(const uint8_t* model_image, uint32_t length, uint
 
 void tinyol_board_free(tinyol_board* board) {
   delete board;
+}
+
+int tinyol_board_attach_flash(tinyol_board* board, tinyol_flash* flash, tinyol_refusal* refusal) {
+  const FloatMode mode;
+  tinyol::Device& device = board->device;
+  Refusal why;
+  Status status =
+      board->store.begin(&flash->nor, device.model().id, device.max_image_bytes(), &why);
+  if (status != Status::kOk) return tinyol::report(status, why, refusal);
+  status = tinyol::restore(board->store, &device, board->staging.data(),
+                           static_cast<uint32_t>(board->staging.size()), &why);
+  board->begin(&board->store);
+  return tinyol::report(status, why, refusal);
 }
 
 void tinyol_board_receive(tinyol_board* board, int link, const uint8_t* message, uint32_t length,

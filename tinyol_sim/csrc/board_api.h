@@ -2,6 +2,7 @@
 // messages out, samples in. The same Server that a board runs.
 #pragma once
 
+#include "flash_api.h"
 #include "twin_api.h"
 
 #ifdef __cplusplus
@@ -16,6 +17,10 @@ typedef struct tinyol_board tinyol_board;
 tinyol_board* tinyol_board_new(const uint8_t* model_image, uint32_t length, uint32_t boot_id,
                                uint32_t max_message, tinyol_refusal* refusal);
 void tinyol_board_free(tinyol_board* board);
+/* As at boot: the board takes over what it finds saved there, and saves there from now on. Before
+   the first message; the flash must outlive the board. Status kNotFound: nothing was saved yet,
+   which is no harm; another one: what was saved, or the flash itself, is of no use to it. */
+int tinyol_board_attach_flash(tinyol_board* board, tinyol_flash* flash, tinyol_refusal* refusal);
 
 /* One message from link 0 or 1. */
 void tinyol_board_receive(tinyol_board* board, int link, const uint8_t* message, uint32_t length,

@@ -30,7 +30,9 @@ class Machine(Protocol):
     """
 
     def start(self) -> None:
-        """Powers the board on, with nothing learned; returns when it listens.
+        """Powers the board on; returns when it listens.
+
+        What it has learned is what its flash holds: nothing, without a file for it.
 
         Raises:
             EmulatorError: it did not start; for a model that the device refuses, why.
@@ -68,7 +70,9 @@ class Machine(Protocol):
         """Stops it."""
 
 
-def new_machine(image: Path, name: str = "unicorn", *, icount: bool = False) -> Machine:
+def new_machine(
+    image: Path, name: str = "unicorn", *, icount: bool = False, flash: Path | None = None
+) -> Machine:
     """A machine, off, with this image in its flash.
 
     Args:
@@ -76,6 +80,8 @@ def new_machine(image: Path, name: str = "unicorn", *, icount: bool = False) -> 
         name: "unicorn" or "qemu".
         icount: the board's timer counts instructions, not time: for measuring. Its heartbeat
             then knows no seconds.
+        flash: the file that the board's flash is, made where there is none: what the board saves
+            is there when it is switched on again, on either machine. None: a new flash each time.
 
     Raises:
         EmulatorError: that emulator is not installed; says what to install.
@@ -83,9 +89,9 @@ def new_machine(image: Path, name: str = "unicorn", *, icount: bool = False) -> 
     if name == "unicorn":
         from .unicorn_machine import UnicornMachine
 
-        return UnicornMachine(image, icount=icount)
+        return UnicornMachine(image, icount=icount, flash=flash)
     if name == "qemu":
         from .qemu_machine import QemuMachine
 
-        return QemuMachine(image, icount=icount)
+        return QemuMachine(image, icount=icount, flash=flash)
     raise EmulatorError(f"no machine {name!r}; it must be one of {', '.join(MACHINES)}")

@@ -21,6 +21,7 @@ from types import TracebackType
 from typing import IO
 
 from ..errors import EmulatorError
+from .flash_file import FILE_BYTES, FlashFile
 from .inbox import Inbox
 from .machine import BOOT_ID_ADDRESS, NOT_RUNNING, START_TIMEOUT_S
 
@@ -31,8 +32,17 @@ _ICOUNT = ("-icount", "shift=10")
 # The socket comes as standard output, since a shell knows one-digit descriptors only. A process
 # in the background has no standard input, so the shell alone sees ours.
 _SHELL = '"$@" 3<&1 >/dev/null & exec >/dev/null; read -r _; kill -9 $! 2>/dev/null; wait'
-_MACHINE = ("-M", "mps2-an386", "-cpu", "cortex-m4", "-display", "none", "-monitor", "none")
+_MACHINE = ("-cpu", "cortex-m4", "-display", "none", "-monitor", "none")
 _SERIAL = ("-chardev", "socket,id=uart,fd=3", "-serial", "chardev:uart")
+
+
+def _board(flash: Path | None) -> tuple[str, ...]:
+    """The board, and what its memory at flash_file.FLASH_ADDRESS is."""
+    if flash is None:
+        return ("-M", "mps2-an386")
+    path = str(flash.absolute()).replace(",", ",,")
+    backend = f"memory-backend-file,id=flash,share=on,mem-path={path},size={FILE_BYTES}"
+    return ("-M", "mps2-an386,memory-backend=flash", "-object", backend)
 
 
 class QemuMachine:
@@ -42,11 +52,13 @@ class QemuMachine:
         EmulatorError: QEMU is not installed.
     """
 
-    def __init__(self, image: Path, *, icount: bool = False) -> None:
+    def __init__(self, image: Path, *, icount: bool = False, flash: Path | None = None) -> None:
         program = shutil.which(QEMU)
         if program is None:
             raise EmulatorError(f"this machine needs QEMU: {_INSTALL}")
-        self._command = [program, *_MACHINE, *_SERIAL, *(_ICOUNT if icount else ())]
+        self._flash = None if flash is None else FlashFile(flash)
+        self._command = [program, *_board(flash), *_MACHINE, *_SERIAL]
+        self._command += _ICOUNT if icount else ()
         self._command += ["-kernel", str(image)]
         self._inbox = Inbox()
         self._shell: subprocess.Popen[bytes] | None = None
@@ -59,6 +71,8 @@ class QemuMachine:
         if self._shell is not None:
             raise EmulatorError("the emulated board is running already")
         self._inbox = Inbox()
+        if self._flash is not None:
+            self._flash.open()
         boot_id = secrets.randbits(32) or 1
         boot = f"loader,addr=0x{BOOT_ID_ADDRESS:x},data=0x{boot_id:x},data-len=4"
         ours, theirs = socket.socketpair()
@@ -74,6 +88,7 @@ class QemuMachine:
         except OSError as error:
             ours.close()
             said.close()
+            self._close_flash()
             raise EmulatorError(f"QEMU cannot be started: {error}") from None
         finally:
             theirs.close()
@@ -118,6 +133,7 @@ class QemuMachine:
         for resource in (uart, self._said):
             if resource is not None:
                 resource.close()
+        self._close_flash()
 
     def instructions(self) -> int | None:
         """See Machine: QEMU does not say."""
@@ -141,6 +157,10 @@ class QemuMachine:
     ) -> None:
         """See Machine."""
         self.stop()
+
+    def _close_flash(self) -> None:
+        if self._flash is not None:
+            self._flash.close()
 
     def _listen(self, uart: socket.socket, inbox: Inbox) -> None:
         """Empties the UART at once, so that neither side waits for the other for ever."""

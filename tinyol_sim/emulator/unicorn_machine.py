@@ -7,6 +7,8 @@ an idle board costs nothing.
 from __future__ import annotations
 
 import atexit
+import ctypes
+import mmap
 import secrets
 import threading
 import time
@@ -18,6 +20,8 @@ from typing import Any
 from ..errors import EmulatorError
 from .block_counter import BlockCounter
 from .elf import load_segments
+from .flash_file import FLASH_ADDRESS, FLASH_BYTES, FlashFile
+from .flash_watch import FlashWatch
 from .inbox import Inbox
 from .machine import (
     BOOT_ID_ADDRESS,
@@ -43,11 +47,14 @@ _WAKE_S = 0.1  # firmware/boards/emulator/timer.h
 class UnicornMachine:
     """A Machine (machine.py).
 
+    flash_watch: sees what the board stores in its flash, and may cut its power there; None, or
+        to be set before start().
+
     Raises:
         EmulatorError: unicorn is not installed.
     """
 
-    def __init__(self, image: Path, *, icount: bool = False) -> None:
+    def __init__(self, image: Path, *, icount: bool = False, flash: Path | None = None) -> None:
         try:
             import unicorn
         except ImportError:
@@ -55,6 +62,9 @@ class UnicornMachine:
         self._unicorn: Any = unicorn
         self._segments = load_segments(image)
         self._icount = icount
+        self._flash = None if flash is None else FlashFile(flash)
+        self._flash_bytes: mmap.mmap | None = None
+        self.flash_watch: FlashWatch | None = None
         self._counter: BlockCounter | None = None
         self._inbox = Inbox()
         self._cpu: Any = None
@@ -76,6 +86,7 @@ class UnicornMachine:
         self._to_board.clear()
         self._from_board.clear()
         self._wake.clear()
+        self._open_flash()
         self._cpu = self._new_cpu()
         self._started_ns = time.monotonic_ns()
         self._power = True
@@ -111,6 +122,7 @@ class UnicornMachine:
             self._cpu.emu_stop()
             thread.join(0.02)
         self._cpu = None
+        self._close_flash()
         atexit.unregister(self.stop)
 
     def instructions(self) -> int | None:
@@ -144,6 +156,7 @@ class UnicornMachine:
         cpu.ctl_set_cpu_model(arm.UC_CPU_ARM_CORTEX_M4)
         cpu.mem_map(FLASH_BASE, MEMORY_BYTES, uc.UC_PROT_READ | uc.UC_PROT_EXEC)
         cpu.mem_map(RAM_BASE, MEMORY_BYTES, uc.UC_PROT_READ | uc.UC_PROT_WRITE)
+        self._map_flash(cpu)
         cpu.mem_map(_SYSTEM_BASE, _PAGE)  # written at start-up, and without effect here
         cpu.mmio_map(_UART_BASE, _PAGE, self._read_uart, None, self._write_uart, None)
         cpu.mmio_map(_TIMER_BASE, _PAGE, self._read_timer, None, _ignore_write, None)
@@ -156,6 +169,41 @@ class UnicornMachine:
             cpu.ctl_flush_tb()
         return cpu
 
+    def _open_flash(self) -> None:
+        if self._flash is not None:
+            self._flash.open()
+            self._flash_bytes = self._flash.mapped()
+        else:
+            self._flash_bytes = mmap.mmap(-1, FLASH_BYTES)
+            self._flash_bytes[:] = b"\xff" * FLASH_BYTES
+
+    def _map_flash(self, cpu: Any) -> None:
+        uc, content = self._unicorn, self._flash_bytes
+        assert content is not None
+        memory = ctypes.c_char.from_buffer(content)  # only to learn the address
+        where = ctypes.c_void_p(ctypes.addressof(memory))
+        cpu.mem_map_ptr(FLASH_ADDRESS, FLASH_BYTES, uc.UC_PROT_READ | uc.UC_PROT_WRITE, where)
+        if self.flash_watch is not None:
+            end = FLASH_ADDRESS + FLASH_BYTES - 1
+            on_store = self.flash_watch.on_store
+            cpu.hook_add(uc.UC_HOOK_MEM_WRITE, on_store, begin=FLASH_ADDRESS, end=end)
+
+    def _close_flash(self) -> None:
+        content, self._flash_bytes = self._flash_bytes, None
+        if content is not None:
+            content.close()
+        if self._flash is not None:
+            self._flash.close()
+
+    def _power_was_cut(self) -> bool:
+        """In the middle of a store: what was stored behind it is taken back."""
+        watch = self.flash_watch
+        if watch is None or watch.content_at_cut is None or self._flash_bytes is None:
+            return False
+        self._flash_bytes[:] = watch.content_at_cut
+        self._inbox.fail("the emulated board's power was cut")
+        return True
+
     def _run(self) -> None:
         """The CPU's thread: unicorn returns whenever the firmware executes WFI."""
         cpu, arm = self._cpu, self._unicorn.arm_const
@@ -165,6 +213,8 @@ class UnicornMachine:
             while self._power:
                 cpu.emu_start(pc | 1, MEMORY_BYTES - 1)
                 pc = cpu.reg_read(arm.UC_ARM_REG_PC)
+                if self._power_was_cut():
+                    return
                 self._hand_over()
                 if not self._to_board:
                     self._wake.wait(_WAKE_S)

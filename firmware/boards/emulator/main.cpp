@@ -1,11 +1,13 @@
 // The emulated board: a device and its protocol server behind one UART. Messages go in frames
 // (tinyol/serial_framing.h); what is not a message goes in notices (notice.h).
+#include "flash.h"
 #include "idle.h"
 #include "linked_model.h"
 #include "notice.h"
 #include "program.h"
 #include "timer.h"
 #include "tinyol/capacity.h"
+#include "tinyol/restore.h"
 #include "tinyol/serial_framing.h"
 #include "tinyol/server.h"
 #include "tinyol/settings.h"
@@ -42,6 +44,8 @@ void run_program() {
   timer_begin();
   idle_begin();
   static Server server;
+  static EmulatedFlash flash;
+  static StateStore store;
   alignas(8) static uint8_t staging[kStagingBytes];
   static UartLink link;
   static FrameParser parser;
@@ -59,9 +63,19 @@ void run_program() {
   identity.firmware_version = kFirmwareVersion;
   identity.capabilities = kCapabilityKernels;
   identity.board = "emulator";
-  server.begin(device, identity, staging, sizeof(staging));
+
+  Refusal refusal;
+  Status status = store.begin(&flash, device->model().id, device->max_image_bytes(), &refusal);
+  if (status != Status::kOk) stop_refused(refusal);
+  status = restore(store, device, staging, sizeof(staging), &refusal);
+  server.begin(device, identity, staging, sizeof(staging), &store);
   server.attach(0, &link);
 
+  if (status == Status::kOk) {
+    Notice("RESTORED").text("what was saved");
+  } else if (status != Status::kNotFound) {
+    Notice("UNUSABLE").text("what was saved: ").text(refusal.where);
+  }
   Notice("READY").text(identity.board);
   for (;;) {
     uint8_t byte;

@@ -5,6 +5,7 @@
 // code is the protocol version, 1, and a notice has an 'I' there. Words:
 //   READY    the UART listens; anything sent before is lost
 //   REFUSED  status need have where: the model cannot run (tinyol/status.h); the board has stopped
+//   RESTORED the board goes on from what it had saved; UNUSABLE: it cannot, and begins anew
 //   FAULT    pc and fault status: the CPU has stopped
 // The benchmark has STAGE and DONE besides (bench_main.cpp).
 #pragma once

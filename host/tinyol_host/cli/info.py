@@ -86,6 +86,11 @@ async def _facts(board: Board) -> dict[str, Any]:
             "reconstruction": asdict(found.reconstruction),
             "clamped_targets": found.clamped_targets,
             "fine_tuning_steps_left": found.fine_tune_left,
+            "saved_by_the_board": found.has_store,
+            "unsaved": found.unsaved,
+            "save_failed": found.save_failed,
+            "saves": found.saves,
+            "wear": found.wear,
         },
         "link": {
             "max_message": identity.max_message,

@@ -11,6 +11,8 @@ from rich.table import Table
 from tinyol_sim.counted import counted
 from tinyol_sim.text import printable
 
+PAGE_ENDURES = 10_000  # erases, by the nRF52840's data sheet
+
 _Rows = list[tuple[str, str]]
 
 
@@ -105,7 +107,23 @@ def _learned(facts: Mapping[str, Any]) -> _Rows:
         ("label now", "none" if label is None else f"{label}, {until}"),
         ("classifier", _steps(facts["classifier"])),
         ("fine-tuning", f"{tuning}; {reconstruction}"),
+        ("saved", _saved(facts)),
     ]
+
+
+def _saved(facts: Mapping[str, Any]) -> str:
+    if not facts["saved_by_the_board"]:
+        return "not by the board itself"
+    if facts["save_failed"]:
+        state = "the last save FAILED"
+    else:
+        state = "not the latest" if facts["unsaved"] else "all of it"
+    return f"{state}; {counted(facts['saves'], 'save')} since boot, {worn(facts['wear'])}"
+
+
+def worn(erases: int) -> str:
+    """How much of its flash's life is gone."""
+    return f"wear {erases:,} of {PAGE_ENDURES:,}"
 
 
 def _steps(counts: Mapping[str, int]) -> str:

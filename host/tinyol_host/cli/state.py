@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 from rich.console import Console
 
-from tinyol_host.cli.state_transfer import pull, push
+from tinyol_host.cli.state_transfer import pull, push, save
 from tinyol_host.cli.tables import pairs_table, print_table
 from tinyol_host.state_file import read_state_file
 from tinyol_sim.bundle import Bundle
@@ -25,11 +25,13 @@ _FILE = click.Path(dir_okay=False, path_type=Path)
 
 @click.group()
 def state() -> None:
-    """What a device has learned: show it, compare two, pull it from a board, push it to one."""
+    """What a device has learned: show it, compare two, pull it from a board, push it to one,
+    have a board save it."""
 
 
 state.add_command(pull)
 state.add_command(push)
+state.add_command(save)
 
 
 @state.command()

@@ -1,4 +1,4 @@
-"""`tinyol state pull` and `push`: what a board has learned, to a file and back."""
+"""`tinyol state pull`, `push`, `save`: what a board has learned, to a file, back, to its flash."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ import click
 
 from tinyol_host.cli.asking import ask_unless, yes_option
 from tinyol_host.cli.device_options import device_options, json_option, run_on_board
+from tinyol_host.cli.info_rows import worn
 from tinyol_host.cli.learned import what_it_learned
 from tinyol_host.cli.progress import progress_bar
 from tinyol_sim.errors import StateImageError
@@ -17,6 +18,7 @@ from tinyol_sim.files import write_whole
 
 if TYPE_CHECKING:
     from tinyol_host.board import Board, Effect
+    from tinyol_host.replies import Info
 
 _FILE = click.Path(dir_okay=False, path_type=Path)
 
@@ -81,3 +83,23 @@ def push(file: Path, device: str | None, yes: bool, as_json: bool) -> None:
         click.echo(json.dumps({"file": str(file), "bytes": len(image), "at": effect.at}, indent=2))
     else:
         click.echo(f"{file}: taken over, {len(image):,} bytes; the next sample is {effect.at:,}")
+
+
+@click.command()
+@device_options
+@json_option
+def save(device: str | None, as_json: bool) -> None:
+    """Have a board keep what it has learned: it goes on from there after a loss of power.
+
+    A board saves by itself too, when a peer leaves and once an hour, if it has learned anything.
+    """
+
+    async def work(board: Board) -> tuple[Effect, Info]:
+        return await board.save(), await board.info()
+
+    effect, info = run_on_board(device, work)
+    if as_json:
+        facts = {"bytes": effect.value, "at": effect.at, "saves": info.saves, "wear": info.wear}
+        click.echo(json.dumps(facts, indent=2))
+    else:
+        click.echo(f"saved: {effect.value:,} bytes, as of sample {effect.at:,}; {worn(info.wear)}")

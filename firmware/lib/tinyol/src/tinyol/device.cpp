@@ -35,6 +35,11 @@ void Device::gap() {
   count_up(&learner_.state.counters.gaps);
 }
 
+Status Device::changed(Status status) {
+  if (status == Status::kOk) ++changes_;
+  return status;
+}
+
 int Device::truth_for(uint64_t first_sample) {
   if (label_ == kNoClass || first_sample < label_from_) return kNoClass;
   const int truth = label_;
@@ -56,6 +61,7 @@ bool Device::push_sample(const float sample[3], WindowResult* result) {
   const int truth = truth_for(index + 1 - model_.pipeline.window_len);
   const bool usable = learner_.process(window_, truth, result);
   result->sample_index = index;
+  if (result->label != kNoClass || result->fine_tuned) ++changes_;
   return usable;
 }
 
@@ -83,17 +89,18 @@ Status Device::label_back(int class_index, uint16_t windows, uint16_t* lessons, 
                   state().classes.size);
   }
   *lessons = learner_.learn_back(static_cast<uint16_t>(class_index), windows);
+  if (*lessons > 0) ++changes_;
   return Status::kOk;
 }
 
 Status Device::add_class(const char* name, uint32_t length, uint16_t* index, Refusal* refusal) {
   if (!loaded_) return no_model(refusal);
-  return learner_.add_class(name, length, index, refusal);
+  return changed(learner_.add_class(name, length, index, refusal));
 }
 
 Status Device::rename_class(uint16_t index, const char* name, uint32_t length, Refusal* refusal) {
   if (!loaded_) return no_model(refusal);
-  return learner_.state.classes.rename(index, name, length, refusal);
+  return changed(learner_.state.classes.rename(index, name, length, refusal));
 }
 
 Status Device::remove_class(uint16_t index, Refusal* refusal) {
@@ -106,7 +113,7 @@ Status Device::remove_class(uint16_t index, Refusal* refusal) {
   } else if (label_ > index) {
     --label_;
   }
-  return Status::kOk;
+  return changed(Status::kOk);
 }
 
 Status Device::fine_tune(uint32_t steps, Refusal* refusal) {
@@ -117,7 +124,7 @@ Status Device::fine_tune(uint32_t steps, Refusal* refusal) {
 
 Status Device::set(uint16_t setting_id, float value, Refusal* refusal) {
   if (!loaded_) return no_model(refusal);
-  return learner_.state.settings.set(find_setting(setting_id), value, refusal);
+  return changed(learner_.state.settings.set(find_setting(setting_id), value, refusal));
 }
 
 void Device::end_transients() {
@@ -130,7 +137,7 @@ Status Device::reset(Refusal* refusal) {
   if (!loaded_) return no_model(refusal);
   learner_.reset();
   end_transients();
-  return Status::kOk;
+  return changed(Status::kOk);
 }
 
 uint32_t Device::max_image_bytes() const {
@@ -146,7 +153,7 @@ Status Device::import_state(const uint8_t* image, uint32_t length, Refusal* refu
   const Status status = read_state_image(model_, image, length, &learner_.state, refusal);
   if (status != Status::kOk) return status;
   end_transients();
-  return Status::kOk;
+  return changed(status);
 }
 
 }  // namespace tinyol

@@ -51,6 +51,11 @@ class Device {
   // Back to what training left; also ends labels and fine-tuning.
   Status reset(Refusal* refusal);
 
+  // Differs after all that is worth a save: a lesson, a step, a change of classes or settings, a
+  // reset, an import. Windows that merely pass leave it as it is, though they move the running
+  // statistics: those are saved along.
+  uint32_t changes() const { return changes_; }
+
   uint32_t max_image_bytes() const;
   uint32_t export_state(uint8_t* out, uint32_t capacity) const;
   // Validates everything first; on success also ends labels and fine-tuning and restarts the
@@ -62,6 +67,7 @@ class Device {
   const Learner& learner() const { return learner_; }
 
  private:
+  Status changed(Status status);
   int truth_for(uint64_t first_sample);
   void end_transients();
 
@@ -70,6 +76,7 @@ class Device {
   Window window_;
   Learner learner_;
   bool loaded_ = false;
+  uint32_t changes_ = 0;  // wraps
   int label_ = kNoClass;
   uint32_t label_left_ = 0;  // windows, or kUntilStopped
   uint64_t label_from_ = 0;  // first sample it holds for

@@ -41,6 +41,7 @@ enum class Request : uint8_t {
   kFeedEnd = 30,
   kReset = 32,
   kSessionBegin = 33,
+  kSave = 34,
   kImageGet = 36,
   kImageRead = 37,
   kImagePut = 38,

@@ -34,11 +34,13 @@ void write_refusal(ByteWriter* out, const Refusal& refusal) {
 }  // namespace
 
 void Server::begin(Device* device, const ServerIdentity& identity, uint8_t* staging,
-                   uint32_t staging_bytes) {
+                   uint32_t staging_bytes, StateStore* store) {
   device_ = device;
   identity_ = identity;
   staging_ = staging;
   staging_bytes_ = staging_bytes;
+  store_ = store;
+  autosave_.saved(device->changes());
   for (uint64_t& index : logged_at_) index = 0 - kLogEverySamples;
   self_test_ = run_self_test().passed() ? kSelfTestArithmetic : 0;
   if (run_net_self_test(device->learner().net(), device->model().golden).passed()) {
@@ -157,6 +159,7 @@ void Server::reply_to(int link_index, const MessageHeader& header, ByteReader pa
 
 void Server::drop(int link_index) {
   LinkSession& session = sessions_[link_index];
+  if (session.open) autosave_.peer_left();
   session.open = false;
   session.streams = 0;
   if (feeder_ == link_index) {
@@ -178,6 +181,7 @@ void Server::tick(uint32_t now_ms) {
       log_once_in_a_while(LogKind::kPeerLost);
     }
   }
+  save_if_due(now_ms);
 }
 
 }  // namespace tinyol

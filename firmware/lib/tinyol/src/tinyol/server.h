@@ -6,9 +6,11 @@
 #include <stdint.h>
 
 #include "tinyol/alarm_ring.h"
+#include "tinyol/autosave.h"
 #include "tinyol/device.h"
 #include "tinyol/link_session.h"
 #include "tinyol/message.h"
+#include "tinyol/state_store.h"
 #include "tinyol/status.h"
 
 namespace tinyol {
@@ -22,6 +24,11 @@ constexpr uint64_t kLogEverySamples = 1000;  // a kind of log message, at most
 constexpr uint32_t kSelfTestArithmetic = 1;
 constexpr uint32_t kSelfTestNet = 2;
 constexpr uint32_t kSelfTestPassed = 3;
+
+// Bits of INFO's store.
+constexpr uint32_t kStoreThere = 1;    // the board keeps what it learned, on request and by itself
+constexpr uint32_t kStoreUnsaved = 2;  // something was learned since the last save
+constexpr uint32_t kStoreFailed = 4;   // the last save failed: what was saved before is there
 
 // Bits of `capabilities`.
 constexpr uint32_t kCapabilityKernels = 1;  // the frozen net runs in our own kernels
@@ -49,9 +56,11 @@ enum class LogLevel : uint8_t { kInformation = 1, kWarning = 2, kError = 3 };
 class Server {
  public:
   // `staging` holds one state image while it is transferred: device.max_image_bytes() or more.
-  // Runs both self-tests; what they found is in INFO, and logged to whoever listens.
+  // Runs both self-tests; what they found is in INFO, and logged to whoever listens. What the
+  // device has learned by now counts as saved: import what `store` has before. Without a store
+  // SAVE is refused.
   void begin(Device* device, const ServerIdentity& identity, uint8_t* staging,
-             uint32_t staging_bytes);
+             uint32_t staging_bytes, StateStore* store = nullptr);
   void attach(int link_index, Link* link);
 
   // One message from a link. Answers through the link; malformed bytes are counted and ignored.
@@ -61,7 +70,8 @@ class Server {
   // the last one.
   void push_sample(const float sample[3], bool gap);
 
-  // Call at least once a second: drops peers that fell silent. Times may wrap.
+  // Call at least once a second: drops peers that fell silent, and saves what was learned when
+  // that is due (autosave.h), which takes as long as the flash does. Times may wrap.
   void tick(uint32_t now_ms);
   // The transport knows that the peer is gone.
   void drop(int link_index);
@@ -85,9 +95,10 @@ class Server {
     kStepNotFinite,
     kStepOverLimit,
     kPeerLost,
-    kSelfTest
+    kSelfTest,
+    kSaveFailed
   };
-  static constexpr int kLogKinds = 5;
+  static constexpr int kLogKinds = 6;
   // What was not learned so far; a rise is logged.
   struct Skipped {
     uint32_t samples;
@@ -111,6 +122,10 @@ class Server {
   }
   Status stage_image(int link_index, ByteWriter* out, Refusal* refusal);
   void end_transfer();
+  Status save_requested(int link_index, ByteWriter* out, Refusal* refusal);
+  Status save(Refusal* refusal);
+  void save_if_due(uint32_t now_ms);
+  uint32_t store_flags() const;
   void write_identity(const LinkSession& session, ByteWriter* out) const;
   void write_info(ByteWriter* out) const;
   void write_alarms(ByteWriter* out) const;
@@ -143,6 +158,11 @@ class Server {
   uint32_t image_bytes_ = 0;   // of the image in transfer
   uint32_t image_crc_ = 0;     // of a put, as announced
   uint32_t image_filled_ = 0;  // of a put: bytes received, without holes
+
+  StateStore* store_ = nullptr;
+  Autosave autosave_;
+  uint32_t saved_bytes_ = 0;  // of the image saved last
+  bool save_failed_ = false;
 
   float pending_[3 * kSamplesPerEvent] = {};  // raw samples for the next event
   uint16_t n_pending_ = 0;

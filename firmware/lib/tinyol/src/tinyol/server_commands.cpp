@@ -108,6 +108,9 @@ void Server::write_info(ByteWriter* out) const {
   out->u32(counters_.lost_peers);
   out->u32(counters_.lost_events);
   out->u32(self_test_);
+  out->u32(store_ != nullptr ? store_->saves() : 0);
+  out->u32(store_ != nullptr ? store_->wear() : 0);
+  out->u32(store_flags());
 }
 
 void Server::write_alarms(ByteWriter* out) const {
@@ -180,6 +183,8 @@ Status Server::execute(int link_index, uint8_t opcode, ByteReader* in, ByteWrite
       }
       return Status::kOk;
     }
+    case Request::kSave:
+      return complete(*in) ? save_requested(link_index, out, refusal) : malformed(refusal);
     case Request::kImageGet:
     case Request::kImageRead:
     case Request::kImagePut:
@@ -294,8 +299,10 @@ Status Server::begin_session(int link_index, ByteReader* in, ByteWriter* out, Re
   // The device now starts from the image, as a twin does that imports it: nothing that the image
   // does not hold is left. The gap comes afterwards, so that it is in the stream and not in the
   // image: a twin that is fed the stream counts it too.
+  const bool unsaved = autosave_.unsaved(device_->changes());
   status = device_->import_state(staging_, image_bytes_, refusal);
   if (status != Status::kOk) return status;
+  if (!unsaved) autosave_.saved(device_->changes());  // the same was learned as before
   LinkSession& session = sessions_[link_index];
   set_streams(&session, streams);
   session.untold_gaps = 0;  // those before are in the image

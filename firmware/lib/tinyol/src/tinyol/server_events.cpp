@@ -25,6 +25,7 @@ constexpr LogText kTexts[] = {
     {LogLevel::kWarning, "step skipped: weight limit"},
     {LogLevel::kInformation, "peer lost: silent for 10 s"},
     {LogLevel::kError, "self-test failed: other numbers than expected"},
+    {LogLevel::kError, "save failed: the flash does not hold what was written"},
 };
 
 }  // namespace

@@ -28,6 +28,7 @@ enum class Status : int8_t {
   kNoSession = -19,       // HELLO first
   kRebooted = -20,        // the boot id is not this boot's: HELLO again
   kUnknownRequest = -21,  // an opcode that this build does not know
+  kFlash = -22,           // the flash reports a failure, or does not hold what was written
 };
 
 // What exactly was refused. `where` is a field, section or operator name (static or 4-byte tag);
