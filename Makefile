@@ -2,6 +2,7 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
+FUZZ_RUNS ?= 10000000
 CXX_SOURCES := $(shell find firmware tinyol_sim/csrc tests -name '*.h' -o -name '*.cpp' 2>/dev/null)
 BUILD_INPUTS := $(CXX_SOURCES) tinyol_sim/_build.py setup.py pyproject.toml
 
@@ -17,6 +18,12 @@ demo: $(VENV)/.emulator ## set up, replay the shipped recording, and verify it o
 
 test: $(VENV)/.test lint ## set up, check style and types, and run every test
 	$(BIN)/python -m pytest
+
+test-long: $(VENV)/.test ## the tests that take minutes: 100,000 windows each on QEMU, all levels
+	$(BIN)/python -m pytest -m long
+
+fuzz: $(VENV)/.test ## fuzz server and images for hours, or FUZZ_RUNS=100000; needs clang
+	$(BIN)/python tests/fuzz/run.py --runs $(FUZZ_RUNS)
 
 lint: $(VENV)/.lint ## ruff, mypy --strict and clang-format
 	$(BIN)/ruff check .

@@ -31,7 +31,7 @@ NATIVE = REPO / "tests" / "native"
 KEPT = REPO / "build" / "tests"
 N_JOBS = 2
 
-INCLUDES = [_build.CORE, _build.FROZEN, _build.CSRC, Path("tests/native")]
+INCLUDES = [_build.CORE, _build.FROZEN, _build.CSRC, Path("tests/native"), Path("tests/fuzz")]
 # The twin's flags without its optimisation, and without the flag that forbids fused
 # multiply-adds: the sources must see to that themselves (tinyol/fp_contract.h).
 FLAGS = [flag for flag in _build.COMPILE_ARGS if flag not in ("-O2", "-ffp-contract=off")]

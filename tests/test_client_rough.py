@@ -210,9 +210,13 @@ def reads(pid: int, path: str) -> bool:
 
 
 @pytest.mark.parametrize(
-    ("number", "word"), [(signal.SIGTERM, "terminated"), (signal.SIGHUP, "hung up")]
+    ("number", "word", "words"),
+    [
+        (signal.SIGTERM, "terminated", ["fine-tune", "100000"]),
+        (signal.SIGHUP, "hung up", ["fine-tune", "on"]),
+        (signal.SIGTERM, "terminated", ["monitor"]),
+    ],
 )
-@pytest.mark.parametrize("words", [["fine-tune", "100000"], ["fine-tune", "on"], ["monitor"]])
 def test_told_to_end_it_saves_what_was_learned(tinyol, number, word, words) -> None:
     with started(*words) as process:
         assert process.stdout is not None
@@ -256,8 +260,7 @@ def test_a_terminal_that_closes_loses_nothing(tinyol) -> None:
     assert samples_kept() > 0
 
 
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
-def test_a_recording_is_saved_and_that_is_success(tinyol, number) -> None:
+def test_a_recording_is_saved_and_that_is_success(tinyol) -> None:
     with started("record", "-o", "a.csv", "-i", stdin=subprocess.PIPE) as process:
         assert process.stdin is not None
         assert process.stdout is not None
@@ -265,8 +268,8 @@ def test_a_recording_is_saved_and_that_is_success(tinyol, number) -> None:
         process.stdin.flush()
         process.stdout.readline()
         time.sleep(0.2)  # for samples
-        process.send_signal(number)
-        process.send_signal(number)
+        process.send_signal(signal.SIGHUP)
+        process.send_signal(signal.SIGHUP)
         _, err = process.communicate()
         assert (process.returncode, err) == (0, "")
     assert Path("a.csv").exists()

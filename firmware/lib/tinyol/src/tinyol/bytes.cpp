@@ -70,7 +70,7 @@ void ByteWriter::bytes(const void* data, uint32_t n) {
     ok_ = false;
     return;
   }
-  memcpy(data_ + length_, data, n);
+  if (n > 0) memcpy(data_ + length_, data, n);  // nothing may come from nowhere
   length_ += n;
 }
 

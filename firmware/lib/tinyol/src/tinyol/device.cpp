@@ -50,7 +50,8 @@ int Device::truth_for(uint64_t first_sample) {
 bool Device::push_sample(const float sample[3], WindowResult* result) {
   if (!loaded_) return false;
   Counters& counters = learner_.state.counters;
-  const uint64_t index = counters.samples++;
+  const uint64_t index = counters.samples;
+  if (index < kMostSamples) ++counters.samples;
   if (!plausible(sample[0]) || !plausible(sample[1]) || !plausible(sample[2])) {
     count_up(&counters.refused_samples);
     gap();

@@ -15,6 +15,7 @@ void GattLink::begin(Server* server, int link_index, GattPort* port) {
 void GattLink::on_write(GattCharacteristic characteristic, const uint8_t* value, uint32_t length,
                         uint32_t now_ms) {
   if (characteristic == GattCharacteristic::kEvents || length == 0) return;
+  if (characteristic != written_) next_piece_ = 0;  // a message's pieces are all on one of them
   written_ = characteristic;
   if ((value[0] & kPieceMark) != 0) {
     on_piece(value, length, now_ms);

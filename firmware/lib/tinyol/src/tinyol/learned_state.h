@@ -13,7 +13,9 @@
 
 namespace tinyol {
 
-// Since the state began. The 32-bit ones stop at 2^32 - 1.
+constexpr uint64_t kMostSamples = uint64_t{1} << 60;  // 300 million years at 119 Hz
+
+// Since the state began. The 32-bit ones stop at 2^32 - 1, the others at kMostSamples.
 struct Counters {
   uint64_t samples = 0;          // presented, refused ones included: the time base of learning
   uint64_t windows = 0;          // completed

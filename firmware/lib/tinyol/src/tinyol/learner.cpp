@@ -154,7 +154,8 @@ void Learner::teach(uint16_t truth, int predicted, WindowResult* result) {
 
 bool Learner::process(const Window& window, int truth, WindowResult* result) {
   *result = WindowResult();
-  result->window_index = state.counters.windows++;
+  result->window_index = state.counters.windows;
+  if (state.counters.windows < kMostSamples) ++state.counters.windows;
   result->log_variance = window.log_variance;
   if (!reconstruct(window, result)) {
     count_up(&state.counters.refused_windows);

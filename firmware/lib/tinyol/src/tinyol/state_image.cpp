@@ -18,7 +18,6 @@ constexpr uint32_t kMetr = tag4('M', 'E', 'T', 'R');
 constexpr uint32_t kOrder[] = {kCoun, kSett, kClas, kStat, kSoft, kReco, kMetr};
 constexpr int kSections = sizeof(kOrder) / sizeof(kOrder[0]);
 
-constexpr uint64_t kMostSamples = uint64_t{1} << 60;  // 300 million years at 119 Hz
 constexpr float kLargestMean = 1e15f;
 constexpr float kLargestVariance = 1e30f;
 

@@ -1,0 +1,127 @@
+// A board with two links, and a second opinion about the protocol: who has a session, which
+// sequence is due, what must be answered, and what must not have changed (docs/wire-protocol.md).
+#pragma once
+
+#include <stdint.h>
+
+#include <vector>
+
+#include "kept_models.h"
+#include "shadow.h"
+#include "tinyol/gatt_link.h"
+#include "tinyol/serial_framing.h"
+#include "tinyol/server.h"
+
+namespace tinyol {
+namespace fuzz {
+
+constexpr uint32_t kBootId = 77;
+
+// Checks every message that the device sends, and keeps the last reply.
+class CheckedLink final : public Link {
+ public:
+  bool send(const uint8_t* message, uint32_t length) override;
+  uint32_t max_message() const override { return limit; }
+
+  uint32_t limit = kMaxMessageBytes;
+  bool stuck = false;  // takes nothing now
+  bool open = false;   // what the board must think of the peer
+  uint16_t id = 0;     // of the session
+  uint16_t next_event = 1;
+  uint32_t n_replies = 0;
+  std::vector<uint8_t> reply;
+  Shadow* shadow = nullptr;  // follows what is streamed here
+};
+
+// The Bluetooth stack between a GattLink and its peer: puts pieces together again.
+class CheckedPort final : public GattPort {
+ public:
+  bool notify(GattCharacteristic characteristic, const uint8_t* value, uint32_t length) override;
+  uint32_t max_notification() const override { return room; }
+
+  uint32_t room = 0;  // 0: the link is a serial line
+  CheckedLink* link = nullptr;
+  GattCharacteristic written = GattCharacteristic::kControl;  // by the last request
+
+ private:
+  std::vector<uint8_t> message_;  // of which pieces have come
+  uint32_t n_pieces_ = 0;
+};
+
+// What a host knows of its session.
+struct Peer {
+  bool known = false;  // a HELLO was answered
+  uint64_t nonce = 0;
+  uint16_t last_sequence = 0;
+  uint32_t heard_ms = 0;
+  uint32_t announced = 0;           // bytes of the image that it is putting
+  std::vector<uint8_t> remembered;  // reply to the request executed last; empty: none yet
+};
+
+// What every input of a model shares, since it is long in the making: the self-tests at boot.
+struct Bench {
+  explicit Bench(KeptModel* kept);
+  KeptModel* kept;
+  Device device;
+  Shadow shadows[kMaxLinks];
+  AlignedBytes staging;
+  Server booted;
+};
+// One for each kept model.
+Bench& bench(uint32_t index);
+
+class BoardUnderTest {
+ public:
+  // Nothing learned, nobody connected.
+  explicit BoardUnderTest(Bench* bench);
+  BoardUnderTest(const BoardUnderTest&) = delete;
+  BoardUnderTest& operator=(const BoardUnderTest&) = delete;
+
+  // Link 1 is a GATT service from now on, with notifications of at most `room` bytes.
+  void use_gatt(uint32_t room);
+  // Bytes on a link's serial line, or written to a GATT characteristic.
+  void receive_bytes(int link, const uint8_t* bytes, uint32_t n);
+  // A message in a frame of its own, or as one or more GATT values.
+  void receive_message(int link, const uint8_t* message, uint32_t length);
+  // The session's next request; true if it was executed. body() is what follows the outcome.
+  bool ask(int link, uint8_t opcode, const uint8_t* payload, uint32_t length);
+  ByteReader body(int link) const;
+  // The next request's header.
+  MessageHeader next_request(int link, uint8_t opcode) const;
+  void sense(const float sample[3], bool gap);
+  void pass(uint32_t ms);
+  void drop(int link);
+  // Follows what the link streams from now on, beginning with `image`.
+  void follow(int link, const std::vector<uint8_t>& image);
+  // Where a link was followed to the end, its events were all that one needs.
+  void check_shadow(int link);
+
+  KeptModel& kept;
+  Device& device;
+  Server server;
+  CheckedLink links[kMaxLinks];
+  Peer peers[kMaxLinks];
+  bool self_tests =
+      false;  // SELF_TEST takes a thousand times longer than others: only if asked for
+
+ private:
+  void close(int link);
+  bool is_gatt(int link) const { return link == 1 && port_.room > 0; }
+  void write_value(const uint8_t* value, uint32_t length);
+  // `value`: the GATT value that completes the message, where it does not come by itself.
+  void deliver(int link, const uint8_t* message, uint32_t length, const uint8_t* value = nullptr,
+               uint32_t value_bytes = 0);
+  void check_hello(int link, const MessageHeader& header, ByteReader payload);
+  void check_reply(int link, const MessageHeader& header, ByteReader payload, bool unchanged);
+  void check_granted(int link, Request opcode, ByteReader payload);
+
+  FrameParser parsers_[kMaxLinks];
+  GattLink gatt_;
+  CheckedPort port_;
+  std::vector<uint8_t> pieces_;    // written so far
+  uint32_t next_piece_ = 0;        // 0: none was written, or it did not continue
+  uint32_t now_ms_ = 0xFFFFE000u;  // wraps after 8 s
+};
+
+}  // namespace fuzz
+}  // namespace tinyol
