@@ -1,4 +1,4 @@
-"""`tinyol model`: shows a bundle, and makes one of a foreign .tflite."""
+"""`tinyol model`: shows a bundle, makes one of a foreign .tflite, exports one for a firmware."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from rich.markup import escape
 from tinyol_host.cli.model_rows import model_rows
 from tinyol_host.cli.tables import pairs_table, print_table
 from tinyol_sim.bundle import DEFAULT_BUNDLES, Bundle, default_bundle
+from tinyol_sim.c_arrays import write_c_arrays
 from tinyol_sim.errors import BundleError, ModelError
 from tinyol_sim.frozen_net.tflite_model import TfliteModel, read_tflite
 from tinyol_sim.frozen_net.tflite_taps import Taps
@@ -22,6 +23,7 @@ from tinyol_sim.reporting.replay_summary import short_float
 from tinyol_sim.twin import Twin
 
 SHIPPED_HZ = 119.0
+RATE_TOLERANCE = 0.02  # as the board has it: boards/nano33ble/src/sensor_watch.h
 _FILE = click.Path(dir_okay=False, path_type=Path)
 
 
@@ -52,7 +54,7 @@ def _tap_indices(
 
 @click.group()
 def model() -> None:
-    """Show a bundle; make one of another's .tflite."""
+    """Show a bundle; make one of another's .tflite; export one as C++ for a board."""
 
 
 @model.command()
@@ -201,6 +203,40 @@ def import_model(
         raise type(error)(f"{tflite}: {str(error).removeprefix('model: ')}") from None
     bundle.save(output)
     click.echo(f"{output}: model {bundle.model_id}")
+
+
+@model.command()
+@click.argument("bundle", required=False, type=_FILE)
+@click.option(
+    "--to",
+    "folder",
+    metavar="DIR",
+    required=True,
+    type=click.Path(file_okay=False, path_type=Path),
+    help="Folder for model_data.h, model_data.cpp and model_flags.txt.",
+)
+@click.option(
+    "--rate-hz",
+    metavar="HZ",
+    type=click.FloatRange(min=0, min_open=True),
+    help="The board's sampling rate: refuse a bundle that was made for another one; without"
+    " BUNDLE, take the one that ships for it.",
+)
+def export(bundle: Path | None, folder: Path, rate_hz: float | None) -> None:
+    """Write BUNDLE as C++ that a board's firmware links in.
+
+    Without BUNDLE, the one that ships for --rate-hz (119 Hz if that is not given). The options in
+    model_flags.txt are for every C++ file of the firmware: its arrays then fit the model exactly.
+    """
+    loaded = default_bundle(rate_hz or SHIPPED_HZ) if bundle is None else Bundle.load(bundle)
+    made_for_hz = loaded.pipeline.rate_hz
+    if rate_hz is not None and abs(made_for_hz - rate_hz) > RATE_TOLERANCE * rate_hz:
+        raise BundleError(
+            f"{bundle}: made for {made_for_hz:g} Hz, and the board's sensor runs at {rate_hz:g} Hz:"
+            " train it on recordings of that rate"
+        )
+    files = write_c_arrays(loaded, folder)
+    click.echo(f"{folder}: model {loaded.model_id}: {', '.join(path.name for path in files)}")
 
 
 def _facts(bundle: Bundle) -> dict[str, Any]:

@@ -1,0 +1,57 @@
+// The whole board: one device and its server behind USB and Bluetooth, a sensor, an LED.
+#pragma once
+
+#include <stdint.h>
+
+#include "ble_port.h"
+#include "board_identity.h"
+#include "fault_record.h"
+#include "linked_model.h"
+#include "sensor_feed.h"
+#include "standing_log.h"
+#include "status_led.h"
+#include "tinyol/capacity.h"
+#include "tinyol/server.h"
+#include "tinyol/settings.h"
+#include "usb_link.h"
+
+namespace tinyol {
+namespace nano33ble {
+
+constexpr uint32_t kFirmwareVersion = 0x00000100;  // 0.1.0
+
+class Board {
+ public:
+  void begin();
+  void pass();  // of the main loop; never waits for a peer
+
+ private:
+  // At least the largest state image of this build; docs/state-image.md has the fields.
+  static constexpr uint32_t kStagingBytes = 512 + 8 * kSettingCount + 16 * kMaxClasses +
+                                            8 * kMaxFeatures + 4 * kMaxClasses * kMaxFeatures +
+                                            4 * kMaxInputs * (kMaxHidden + 1) +
+                                            4 * kMaxClasses * kMaxClasses;
+
+  void begin_server(bool sensor_found);
+  [[noreturn]] void stop_refused(const Refusal& refusal);
+  BoardStatus status(SensorState sensor) const;
+  void tell_log(SensorState sensor, uint32_t now_ms);
+
+  LinkedModel linked_;
+  Server server_;
+  UsbLink usb_;
+  BlePort ble_;
+  SensorFeed sensor_;
+  bool radio_works_ = false;
+  FaultRecord last_fault_;
+  char last_fault_text_[kFaultTextBytes] = {};
+  char dropped_text_[48] = {};
+  uint32_t told_dropped_ = 0;
+  StandingLine fault_line_;
+  StandingLine sensor_line_;
+  StandingLine radio_line_;
+  alignas(8) uint8_t staging_[kStagingBytes] = {};
+};
+
+}  // namespace nano33ble
+}  // namespace tinyol

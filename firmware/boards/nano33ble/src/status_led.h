@@ -1,0 +1,39 @@
+// What the board's RGB LED says, the most urgent first:
+//   fault        red, four times a second     the sensor failed, or the model cannot run
+//   alarm        red, steady                  the machine does not sound as it did in training
+//   learning     yellow, once a second        a label holds, or fine-tuning goes on
+//   connected    blue, steady                 somebody is at the other end
+//   advertising  blue, a flash every 2 s      alone, and well
+#pragma once
+
+#include <stdint.h>
+
+namespace tinyol {
+namespace nano33ble {
+
+enum class LedState : uint8_t { kAdvertising, kConnected, kLearning, kAlarm, kFault };
+
+struct BoardStatus {
+  bool fault = false;
+  bool alarm = false;
+  bool learning = false;
+  bool connected = false;
+};
+
+struct LedColour {
+  bool red;
+  bool green;
+  bool blue;
+};
+
+LedState led_state(const BoardStatus& status);
+
+// What is lit at a time; every pattern begins lit. Times may wrap.
+LedColour led_colour(LedState state, uint32_t now_ms);
+
+// The pins. The LEDs are lit by a low level.
+void led_begin();
+void led_show(LedColour colour);
+
+}  // namespace nano33ble
+}  // namespace tinyol

@@ -1,0 +1,181 @@
+"""The Nano 33 BLE's firmware as a native library on stubs of the Arduino core, one a board.
+
+tests/stubs/arduino holds the stubs, written from the public API; stub_board.h says what a test
+sees of them.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import shutil
+import struct
+import zlib
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from native_build import KEPT, REPO, build, compilers, sources_of_core
+from wire_by_hand import decode_frame, encode_frame
+
+from tinyol_sim.bundle import Bundle, default_bundle
+from tinyol_sim.c_arrays import write_c_arrays
+from tinyol_sim.emulator.capacities import capacities_for
+
+SKETCH = "firmware/boards/nano33ble/src"
+STUBS = "tests/stubs/arduino"
+RATE_HZ = {1: 119.0, 2: 100.0}
+SERVICE = "7b1e000%d-6c0f-4e5a-9a7d-54696e794f4c"
+CONTROL, EVENTS, BULK, INFO_VALUE = (SERVICE % number for number in (2, 3, 4, 5))
+EVENT, LOG = 3, 4
+# As the Arduino core compiles, as far as a host's compiler can.
+FLAGS = ("-std=gnu++14", "-O1", "-funsigned-char", "-fexceptions")
+_HEADER = struct.Struct("<BBBBHHIHH")
+
+
+def build_firmware(revision: int, bundle: Bundle | None = None) -> Path:
+    """The firmware with a bundle (the one that ships for its rate) as a shared library."""
+    loaded = bundle or default_bundle(RATE_HZ[revision])
+    model = KEPT / f"model-{loaded.model_id}"  # the same for every run: what is built is kept
+    write_c_arrays(loaded, model)
+    sources = [
+        *sources_of_core(),
+        *(p.relative_to(REPO).as_posix() for p in sorted((REPO / SKETCH).glob("*.cpp"))),
+        *(p.relative_to(REPO).as_posix() for p in sorted((REPO / STUBS).glob("*.cpp"))),
+        str(model / "model_data.cpp"),
+    ]
+    includes = [f"-I{folder}" for folder in (REPO / SKETCH, REPO / STUBS, model)]
+    flags = [*FLAGS, *includes, f"-DTINYOL_NANO33BLE_REV={revision}", f"-DMODEL={loaded.model_id}"]
+    flags.append(f"-DSTAMP={_stamp()}")
+    return build(
+        compilers()[0], f"nano{revision}.so", sources, flags,
+        capacities_for(loaded.model_image).macros,
+    )  # fmt: skip
+
+
+def _stamp() -> int:
+    """Changes with the sketch and the stubs, which the build itself does not look at."""
+    found = 0
+    for folder in (SKETCH, STUBS):
+        for path in sorted((REPO / folder).rglob("*.*")):
+            found = zlib.crc32(path.read_bytes(), found)
+    return found
+
+
+@dataclass
+class NanoBoard:
+    """One board, from power-up; time goes by in run() alone."""
+
+    library: Path
+    folder: Path
+    revision: int = 1
+    retained: Sequence[int] = (0, 0)  # by a reset: RESETREAS, GPREGRET2
+    sensor: int = 1
+    session: int = 0
+    boot_id: int = 0
+    sequence: int = 0
+    unread: bytes = b""  # of a frame that is under way
+    logs: list[str] = field(default_factory=list)
+    events: list[bytes] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        number = len(list(self.folder.iterdir()))
+        # A copy: the loader would hand out the same variables again for the same file.
+        copy = self.folder / f"board{number}.so"
+        shutil.copy(self.library, copy)
+        self.lib = ctypes.CDLL(str(copy))
+        self.lib.stub_radio_name.restype = ctypes.c_char_p
+        self.lib.stub_retain((ctypes.c_uint32 * 2)(*self.retained))
+        self.lib.stub_sensor(self.sensor)
+        assert self.lib.stub_setup() == 0
+
+    def run(self, ms: int) -> bool:
+        """Lets time go by; True if the board reset itself."""
+        return bool(self.lib.stub_run(ms))
+
+    def kept(self) -> list[int]:
+        """What a reset kept, for the next board."""
+        return list((ctypes.c_uint32 * 2).in_dll(self.lib, "stub_retained"))
+
+    def led(self) -> str:
+        """The colours that are lit: "rgb", "b", ""."""
+        bits = self.lib.stub_led()
+        return "".join(c for i, c in enumerate("rgb") if bits >> i & 1)
+
+    # --- USB
+
+    def open_usb(self) -> bytes:
+        """Opens the port and says HELLO; the reply's own fields."""
+        self.lib.stub_usb_open(1)
+        self.run(5)
+        header, fields = self.exchange(1, struct.pack("<QQ", 5, 0))
+        self.session, self.boot_id = header[4], header[6]
+        return fields
+
+    def request(self, opcode: int, payload: bytes = b"") -> bytes:
+        """A request that is executed; the reply's own fields."""
+        self.sequence += 1
+        return self.exchange(opcode, payload)[1]
+
+    def exchange(self, opcode: int, payload: bytes) -> tuple[tuple[int, ...], bytes]:
+        frame = encode_frame(self.message(opcode, payload))
+        self.lib.stub_usb_write(frame, len(frame))
+        for _ in range(50):
+            for message in self.read_usb(20):
+                header = _HEADER.unpack_from(message)
+                if header[1] == 2 and header[5] == self.sequence:
+                    status = struct.unpack_from("<b", message, 16)[0]
+                    assert status == 0, (opcode, status, message[28:60])
+                    return header, message[28:]
+        raise AssertionError(f"no reply to request {opcode}")
+
+    def message(self, opcode: int, payload: bytes = b"") -> bytes:
+        """A request with the next sequence number."""
+        return _HEADER.pack(
+            1, 1, opcode, 0, self.session, self.sequence, self.boot_id, len(payload), 0
+        ) + payload  # fmt: skip
+
+    def read_usb(self, ms: int) -> list[bytes]:
+        """The messages of so many ms; events are kept too."""
+        self.run(ms)
+        buffer = ctypes.create_string_buffer(1 << 20)
+        n = self.lib.stub_usb_read(buffer, len(buffer))
+        *frames, self.unread = (self.unread + buffer.raw[:n]).split(b"\0")
+        messages = [decode_frame(frame) for frame in frames if frame]
+        for message in messages:
+            if message[1] == EVENT:
+                self.events.append(message)
+                if message[2] == LOG:
+                    self.logs.append(message[28:].decode())
+        return messages
+
+    def listen(self, ms: int) -> None:
+        """Lets time go by, with a request now and then: a silent peer is dropped after 10 s."""
+        for _ in range(0, ms, 2000):
+            self.request(3)
+            self.read_usb(2000)
+
+    # --- Bluetooth
+
+    def connect(self, mtu: int = 247) -> None:
+        """A central that subscribes to everything."""
+        self.lib.stub_radio_connect(1, mtu)
+        self.run(5)
+        for uuid in (CONTROL, EVENTS, BULK):
+            self.lib.stub_radio_subscribe(uuid.encode())
+
+    def read_value(self, uuid: str) -> bytes:
+        """Reads a characteristic."""
+        buffer = ctypes.create_string_buffer(512)
+        n = self.lib.stub_radio_read_value(uuid.encode(), buffer, len(buffer))
+        return buffer.raw[:n]
+
+    def write_radio(self, uuid: str, value: bytes) -> None:
+        self.lib.stub_radio_write(uuid.encode(), value, len(value))
+
+    def read_radio(self) -> list[tuple[str, bytes]]:
+        """Notifications that have come: characteristic and value."""
+        found = []
+        uuid, value = ctypes.create_string_buffer(64), ctypes.create_string_buffer(512)
+        while n := self.lib.stub_radio_read(uuid, value, len(value)):
+            found.append((uuid.value.decode(), value.raw[:n]))
+        return found

@@ -1,0 +1,47 @@
+// What a test sees of the stubs, by ctypes: the other ends of the board's wires.
+#pragma once
+
+#include <stdint.h>
+
+extern "C" {
+
+// A firmware from power-up: setup(). The library is loaded afresh for each.
+// Returns 0; 1 if it reset itself.
+int stub_setup(void);
+// Passes of the main loop until `ms` have gone by on the stubs' clock. Returns as above.
+int stub_run(uint32_t ms);
+// Time goes by, and the main loop does not come round.
+void stub_sleep(uint32_t ms);
+
+// The host's end of the USB port.
+void stub_usb_open(int open);
+void stub_usb_stuck(int stuck);  // open, but the host reads nothing
+void stub_usb_write(const uint8_t* bytes, uint32_t length);
+uint32_t stub_usb_read(uint8_t* bytes, uint32_t capacity);
+
+// The sensor: 0 gone, 1 runs, 2 silent, 3 repeats itself.
+void stub_sensor(int state);
+
+// The timer interrupt, without a pass of the main loop. Returns 1 if it reset the board.
+int stub_ticks(uint32_t n);
+
+// mbed's fatal error. Returns 1 if the board reset itself.
+int stub_crash(uint32_t address, int status, int fatal);
+
+// Bits 0 red, 1 green, 2 blue: lit.
+int stub_led(void);
+
+// What a reset keeps: copied from one firmware into the next before stub_setup().
+extern uint32_t stub_retained[2];  // RESETREAS, GPREGRET2
+void stub_retain(const uint32_t retained[2]);
+
+// The central's end of the radio.
+void stub_radio_connect(int connected, uint32_t mtu);
+void stub_radio_subscribe(const char* uuid);
+void stub_radio_write(const char* uuid, const uint8_t* bytes, uint32_t length);
+uint32_t stub_radio_read(char* uuid, uint8_t* bytes, uint32_t capacity);  // a notification
+void stub_radio_full(int full);  // the controller takes nothing more
+uint32_t stub_radio_read_value(const char* uuid, uint8_t* bytes, uint32_t capacity);
+const char* stub_radio_name(void);
+int stub_radio_connected(void);
+}
