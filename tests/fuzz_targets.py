@@ -14,10 +14,16 @@ CORPUS = FOLDER / "corpus"
 GROWN = REPO / "build" / "fuzz" / "grown"  # what fuzzing has found so far; kept by nobody
 TARGETS = ("server", "image")
 # Bytes an input: long enough for a session of some 50 requests, and for every image.
-MAX_LEN = {"server": 320, "image": 2048}
+MAX_LEN = {"server": 352, "image": 2048}
 INSTALL = "`apt install clang` and, where it is a package of its own, `libclang-rt-14-dev`"
 
-SHARED = ("board_under_test.cpp", "kept_models.cpp", "shadow.cpp", "state_checks.cpp")
+SHARED = (
+    "board_under_test.cpp",
+    "kept_models.cpp",
+    "ram_flash.cpp",
+    "shadow.cpp",
+    "state_checks.cpp",
+)
 MUTATORS = {"server": (), "image": ("image_mutator.cpp",)}  # for libFuzzer only
 SANITIZERS = "address,undefined,float-cast-overflow"
 FLAGS = ("-O2", "-g", "-fno-omit-frame-pointer", "-fno-sanitize-recover=all", "-fno-sanitize=vptr")

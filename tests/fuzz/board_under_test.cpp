@@ -4,6 +4,7 @@
 
 #include "check.h"
 #include "state_checks.h"
+#include "tinyol/restore.h"
 
 namespace tinyol {
 namespace fuzz {
@@ -82,21 +83,30 @@ bool CheckedPort::notify(GattCharacteristic characteristic, const uint8_t* value
   return link->send(message.data(), static_cast<uint32_t>(message.size()));
 }
 
-Bench::Bench(KeptModel* model) : kept(model), staging(loaded(&device, model)) {
+Bench::Bench(KeptModel* model, bool with_store)
+    : kept(model), staging(loaded(&device, model)), has_store(with_store) {
   ServerIdentity identity;
   identity.boot_id = kBootId;
   identity.board = "a board of a fuzzer";
-  booted.begin(&device, identity, staging.data(), staging.length());
+  booted.begin(&device, identity, staging.data(), staging.length(), with_store ? &store : nullptr);
 }
 
 Bench& bench(uint32_t index) {
-  static Bench* const benches[kKeptModels] = {new Bench(&kept_model(0)), new Bench(&kept_model(1))};
+  static Bench* const benches[kKeptModels] = {new Bench(&kept_model(0), true),
+                                              new Bench(&kept_model(1), false)};
   return *benches[index];
 }
 
 BoardUnderTest::BoardUnderTest(Bench* bench)
-    : kept(*bench->kept), device(bench->device), server(bench->booted) {
+    : kept(*bench->kept),
+      device(bench->device),
+      flash(bench->flash),
+      server(bench->booted),
+      store_(bench->store),
+      has_store_(bench->has_store) {
   loaded(&device, &kept);
+  flash.wipe();
+  FUZZ_CHECK(store_.begin(&flash, kept.model.id, device.max_image_bytes(), nullptr) == Status::kOk);
   for (int i = 0; i < kMaxLinks; ++i) {
     links[i].shadow = &bench->shadows[i];
     links[i].shadow->lose();
@@ -113,25 +123,33 @@ void BoardUnderTest::use_gatt(uint32_t room) {
   server.attach(1, &gatt_);
 }
 
+// Which of the two a value is written to is of no matter: now the one, now the other.
+GattCharacteristic BoardUnderTest::one_of_both(uint32_t length) {
+  return length % 2 == 0 ? GattCharacteristic::kControl : GattCharacteristic::kBulk;
+}
+
 void BoardUnderTest::receive_bytes(int link, const uint8_t* bytes, uint32_t n) {
-  if (is_gatt(link)) return write_value(bytes, n);
+  if (is_gatt(link)) return write_value(one_of_both(n), bytes, n);
   FrameParser& parser = parsers_[link];
   for (uint32_t i = 0; i < n; ++i) {
     if (parser.push(bytes[i])) deliver(link, parser.message(), parser.length());
   }
 }
 
-void BoardUnderTest::write_value(const uint8_t* value, uint32_t length) {
-  // Both characteristics take requests; a reply comes by the same.
-  port_.written = length % 2 == 0 ? GattCharacteristic::kControl : GattCharacteristic::kBulk;
-  if (length > 0 && (value[0] & kPieceMark) == 0) {
+void BoardUnderTest::write_value(GattCharacteristic characteristic, const uint8_t* value,
+                                 uint32_t length) {
+  if (length == 0) return gatt_.on_write(characteristic, value, length, now_ms_);
+  // Both characteristics take requests, each with all its pieces; the reply comes by the same.
+  if (characteristic != port_.written) next_piece_ = 0;
+  port_.written = characteristic;
+  if ((value[0] & kPieceMark) == 0) {
     next_piece_ = 0;
     return deliver(1, value, length, value, length);
   }
-  const uint32_t number = length > 0 ? value[0] & kPieceNumber : 0;
+  const uint32_t number = value[0] & kPieceNumber;
   if (number == 0) pieces_.clear();
   const bool fits = pieces_.size() + length <= kPiecedMessageBytes + 1;
-  const bool continues = length > 0 && (number == 0 || number == next_piece_) && fits;
+  const bool continues = (number == 0 || number == next_piece_) && fits;
   if (continues) {
     pieces_.insert(pieces_.end(), value + 1, value + length);
     next_piece_ = number + 1;
@@ -140,7 +158,7 @@ void BoardUnderTest::write_value(const uint8_t* value, uint32_t length) {
       const std::vector<uint8_t> message = pieces_;
       return deliver(1, message.data(), static_cast<uint32_t>(message.size()), value, length);
     }
-  } else if (length > 0) {
+  } else {
     next_piece_ = 0;
   }
   const Snapshot before(device);
@@ -153,13 +171,14 @@ void BoardUnderTest::receive_message(int link, const uint8_t* message, uint32_t 
   if (is_gatt(link)) {
     uint8_t piece[kPiecedMessageBytes];
     const uint32_t room = port_.room < sizeof(piece) ? port_.room : sizeof(piece);
-    if (length <= port_.room) return write_value(message, length);
+    const GattCharacteristic where = one_of_both(length);
+    if (length <= port_.room) return write_value(where, message, length);
     uint32_t number = 0;
     for (uint32_t at = 0; at < length; at += room - 1, ++number) {
       const uint32_t n = length - at < room - 1 ? length - at : room - 1;
       piece[0] = static_cast<uint8_t>(kPieceMark | number | (at + n == length ? kLastPiece : 0));
       memcpy(piece + 1, message + at, n);
-      write_value(piece, n + 1);
+      write_value(where, piece, n + 1);
     }
     return;
   }
@@ -214,7 +233,7 @@ void BoardUnderTest::deliver(int link, const uint8_t* message, uint32_t length,
     if (!self_tests) {
       // Whatever came in pieces is over on both sides.
       const uint8_t nothing = 0;
-      if (value != nullptr) gatt_.on_write(GattCharacteristic::kControl, &nothing, 1, now_ms_);
+      if (value != nullptr) gatt_.on_write(port_.written, &nothing, 1, now_ms_);
       return;
     }
     self_tests = false;
@@ -235,6 +254,7 @@ void BoardUnderTest::deliver(int link, const uint8_t* message, uint32_t length,
     server.receive(link, message, length, now_ms_);
   }
   const bool unchanged = before.still(device);
+  look_at_store();
   FUZZ_CHECK(links[1 - link].n_replies == other_replies);
   FUZZ_CHECK(links[link].n_replies == replies + (due ? 1 : 0));
   if (!due) {
@@ -309,7 +329,7 @@ void BoardUnderTest::check_reply(int link, const MessageHeader& header, ByteRead
     FUZZ_CHECK(status == Status::kBadSequence && in.u32() == due);
   } else {
     FUZZ_CHECK(status == Status::kUnknownRequest ||
-               (status <= Status::kOk && status >= Status::kBusy));
+               (status <= Status::kOk && status >= Status::kBusy) || status == Status::kFlash);
     peer.last_sequence = due;
     peer.remembered = reply;
     if (status == Status::kOk) check_granted(link, static_cast<Request>(header.opcode), payload);
@@ -354,6 +374,7 @@ void BoardUnderTest::pass(uint32_t ms) {
   bool gone[kMaxLinks];
   for (int i = 0; i < kMaxLinks; ++i) gone[i] = now_ms_ - peers[i].heard_ms > kPeerTimeoutMs;
   server.tick(now_ms_);
+  look_at_store();
   for (int i = 0; i < kMaxLinks; ++i) {
     if (gone[i]) close(i);
   }
@@ -363,10 +384,30 @@ void BoardUnderTest::drop(int link) {
   close(link);
   if (is_gatt(link)) {
     next_piece_ = 0;
+    port_.written = GattCharacteristic::kControl;
     gatt_.on_disconnected();
   } else {
     server.drop(link);
   }
+}
+
+void BoardUnderTest::look_at_store() {
+  if (!has_store_ || store_.saves() == saves_) return;
+  FUZZ_CHECK(store_.saves() == saves_ + 1);
+  saves_ = store_.saves();
+  saved_ = export_of(device);
+}
+
+void BoardUnderTest::check_store(Device* other) {
+  if (!has_store_) return;
+  flash.fails_after = 0;
+  StateStore after;
+  FUZZ_CHECK(after.begin(&flash, kept.model.id, device.max_image_bytes(), nullptr) == Status::kOk);
+  std::vector<uint8_t> memory(device.max_image_bytes());
+  const uint32_t n = static_cast<uint32_t>(memory.size());
+  const Status status = restore(after, other, memory.data(), n, nullptr);
+  FUZZ_CHECK(status == (saved_.empty() ? Status::kNotFound : Status::kOk));
+  if (!saved_.empty()) FUZZ_CHECK(export_of(*other) == saved_);
 }
 
 void BoardUnderTest::close(int link) {

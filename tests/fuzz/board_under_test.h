@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "kept_models.h"
+#include "ram_flash.h"
 #include "shadow.h"
 #include "tinyol/gatt_link.h"
 #include "tinyol/serial_framing.h"
@@ -60,14 +61,18 @@ struct Peer {
 
 // What every input of a model shares, since it is long in the making: the self-tests at boot.
 struct Bench {
-  explicit Bench(KeptModel* kept);
+  // With a store, or without.
+  Bench(KeptModel* kept, bool has_store);
   KeptModel* kept;
   Device device;
   Shadow shadows[kMaxLinks];
   AlignedBytes staging;
+  bool has_store;
+  RamFlash flash;
+  StateStore store;
   Server booted;
 };
-// One for each kept model.
+// One for each kept model; the first has a store.
 Bench& bench(uint32_t index);
 
 class BoardUnderTest {
@@ -93,11 +98,14 @@ class BoardUnderTest {
   void drop(int link);
   // Follows what the link streams from now on, beginning with `image`.
   void follow(int link, const std::vector<uint8_t>& image);
+  // What was saved last is there after a power cut.
+  void check_store(Device* other);
   // Where a link was followed to the end, its events were all that one needs.
   void check_shadow(int link);
 
   KeptModel& kept;
   Device& device;
+  RamFlash& flash;
   Server server;
   CheckedLink links[kMaxLinks];
   Peer peers[kMaxLinks];
@@ -106,8 +114,10 @@ class BoardUnderTest {
 
  private:
   void close(int link);
+  void look_at_store();
   bool is_gatt(int link) const { return link == 1 && port_.room > 0; }
-  void write_value(const uint8_t* value, uint32_t length);
+  static GattCharacteristic one_of_both(uint32_t length);
+  void write_value(GattCharacteristic characteristic, const uint8_t* value, uint32_t length);
   // `value`: the GATT value that completes the message, where it does not come by itself.
   void deliver(int link, const uint8_t* message, uint32_t length, const uint8_t* value = nullptr,
                uint32_t value_bytes = 0);
@@ -121,6 +131,10 @@ class BoardUnderTest {
   std::vector<uint8_t> pieces_;    // written so far
   uint32_t next_piece_ = 0;        // 0: none was written, or it did not continue
   uint32_t now_ms_ = 0xFFFFE000u;  // wraps after 8 s
+  StateStore& store_;
+  bool has_store_;
+  uint32_t saves_ = 0;
+  std::vector<uint8_t> saved_;  // the image that was saved last
 };
 
 }  // namespace fuzz

@@ -38,7 +38,7 @@ BOOT_ID = 77  # board_under_test.h
 
 # Requests that wire_by_hand does not need.
 INFO, PING, GOODBYE, SETTINGS_LIST, CLASSES_LIST = 2, 3, 4, 8, 12
-CLASS_RENAME, METRICS, STREAM, SESSION_BEGIN = 14, 20, 24, 33
+CLASS_RENAME, METRICS, ALARMS, STREAM, SAVE = 14, 20, 21, 24, 34
 IMAGE_PUT, IMAGE_WRITE = 38, 39
 UNTIL_STOPPED = wire.UNTIL_STOPPED
 
@@ -87,6 +87,7 @@ def server_seeds() -> list[bytes]:
         refusals(),
         out_of_order(),
         silence(),
+        saving(),
         raw_frames(),
         *(followed(variant) for variant in range(4)),
         *(images(model) for model in (0, 1)),
@@ -110,7 +111,7 @@ def learning(model: int, limits: tuple[int, int]) -> bytes:
     s.ask(wire.LABEL_BACK, struct.pack("<hH", 2, 6))
     s.ask(CLASS_RENAME, struct.pack("<HB", 1, 3) + b"new")
     s.ask(wire.CLASS_REMOVE, b"\0\0")
-    for opcode in (METRICS, INFO, wire.RESET, GOODBYE):
+    for opcode in (METRICS, ALARMS, INFO, wire.RESET, GOODBYE):
         s.ask(opcode)
     return bytes(s.data)
 
@@ -211,6 +212,26 @@ def silence() -> bytes:
     s.ask(PING, link=1)
     s.act(TIME, 0, link=0, variant=2)
     s.act(SENSE, 9, A_QUARTER_G, 1)
+    return bytes(s.data)
+
+
+def saving() -> bytes:
+    """On request, when a peer leaves, and every hour; into flash that fails in between."""
+    s = Script()
+    s.ask(STREAM, b"\x08")
+    s.ask(SAVE)
+    for fails_after in (0, 300, 2, 0):
+        s.add_class(f"c{fails_after}{len(s.data)}"[:15])
+        s.act(TIME, 1, fails_after & 255, fails_after >> 8, variant=8)
+        s.ask(SAVE, link=1)
+        s.ask(wire.FINE_TUNE, struct.pack("<I", 1))
+        s.label(0, 1)
+        s.act(SENSE, 20, A_QUARTER_G, 1)
+        s.act(TIME, 1, variant=4)
+        s.ask(wire.HELLO, struct.pack("<QQ", 1, 0))
+    s.ask(INFO)
+    s.ask(GOODBYE)
+    s.act(TIME, 1)
     return bytes(s.data)
 
 

@@ -31,7 +31,8 @@ enum class Action : uint8_t {
   kOddRequest,  // as kRequest, with something unusual about it: the variant
   kSense,       // u8 n, u8 size, u8 seed: so many samples of noise; variant bit 0: after a gap
   kFeed,        // the same as FEED requests
-  kTime,        // u8 units of 64 ms; variant bit 0 the link gets stuck or free, 1 it is dropped
+  kTime,        // u8 units of 64 ms; variant bit 0 the link gets stuck or free, 1 it is dropped,
+                // 2 an hour, 3 u16: the flash fails after so many words (0: no longer)
   kDownload,    // u8 chunk - 16; variant bit 0 SESSION_BEGIN, bit 1 the last chunk is not read
   kUpload,      // u8 chunk - 16, u8 n, n patches (u8 word, u32 value); variant: bit 0 of the image
                 // downloaded last, bit 1 with a wrong CRC, bit 2 the last chunk is not written,
@@ -187,6 +188,8 @@ class Play {
 
   void time(uint8_t variant) {
     board_->pass(64u * input_->u8());
+    if ((variant & 4) != 0) board_->pass(3600000);
+    if ((variant & 8) != 0) board_->flash.fails_after = input_->u16();
     if ((variant & 1) != 0) board_->links[link_].stuck = !board_->links[link_].stuck;
     if ((variant & 2) != 0) board_->drop(link_);
   }
@@ -298,6 +301,7 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t length) {
   tinyol::fuzz::check_sound(board.device.state());
   static Device other;
   FUZZ_CHECK(other.load(board.kept.model, &board.kept.net, nullptr) == tinyol::Status::kOk);
+  board.check_store(&other);
   const Image image = tinyol::fuzz::check_round_trip(board.device, &other);
   if ((header & 64) != 0) tinyol::fuzz::check_same_future(image, &board.device, &other, 16);
   return 0;
