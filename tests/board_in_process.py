@@ -21,6 +21,7 @@ OK = 0
 PREDICTION, SAMPLES, CHANGED, LOG = 1, 2, 3, 4
 BOOT_ID = 77
 HEADER = struct.Struct("<BBBBHHIHH")
+UNLOADED = b""  # in place of a model: a board without one
 
 
 @dataclass
@@ -55,9 +56,12 @@ class Board:
 
     def __post_init__(self) -> None:
         refusal = new_refusal()
-        handle = lib.tinyol_board_new(
-            self.model, len(self.model), self.boot_id, self.max_message, refusal
-        )
+        if self.model == UNLOADED:
+            handle = lib.tinyol_board_new_unloaded(self.boot_id, self.max_message, refusal)
+        else:
+            handle = lib.tinyol_board_new(
+                self.model, len(self.model), self.boot_id, self.max_message, refusal
+            )
         assert handle != ffi.NULL, describe(refusal)
         self.handle = ffi.gc(handle, lib.tinyol_board_free)
 
@@ -114,6 +118,17 @@ class Board:
     def sense(self, samples: NDArray[np.float32], gap: bool = False) -> None:
         data = np.ascontiguousarray(samples, np.float32)
         lib.tinyol_board_sense(self.handle, ffi.from_buffer("float *", data), len(data), gap)
+
+    def set_condition(self, slot: int, level: int, text: str) -> None:
+        lib.tinyol_board_set_condition(self.handle, slot, level, text.encode())
+
+    def tick(self, now_ms: int) -> None:
+        lib.tinyol_board_tick(self.handle, now_ms & 0xFFFFFFFF)
+
+
+def refused(reply: Message) -> tuple[int, str]:
+    """Status and what was refused; "" where nothing was."""
+    return reply.status, reply.body[:32].split(b"\0")[0].decode() if reply.status else ""
 
 
 def request(

@@ -16,6 +16,7 @@ NOT_FOUND, TOO_SMALL, UNSUPPORTED, FLASH_FAILED = -3, -7, -14, -22
 THERE, UNSAVED, FAILED = 1, 2, 4
 HEADER_BYTES = 40
 PAGE_BYTES = 256
+NAME_PAGES = 2  # the last ones of a board's flash
 
 
 class MemoryFlash:
@@ -49,7 +50,7 @@ class SavingBoard(Board):
     """A board that has just been switched on, and has a session."""
 
     def __init__(self, flash: MemoryFlash, model: bytes | None = None, now_ms: int = 0) -> None:
-        super().__init__(model=model or small_model())
+        super().__init__(model=small_model() if model is None else model)
         self.flash = flash  # must outlive the board
         flash.power_on()
         self.refusal: Any = new_refusal()
@@ -68,9 +69,6 @@ class SavingBoard(Board):
         """Saves, wear and store of INFO."""
         saves, wear, flags = struct.unpack_from("<III", self.ask(INFO, now_ms=now_ms).body, 88)
         return saves, wear, flags
-
-    def tick(self, now_ms: int) -> None:
-        lib.tinyol_board_tick(self.handle, now_ms & 0xFFFFFFFF)
 
 
 def slot_pages(model: bytes | None = None, page_bytes: int = PAGE_BYTES) -> int:

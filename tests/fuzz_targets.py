@@ -14,7 +14,7 @@ CORPUS = FOLDER / "corpus"
 GROWN = REPO / "build" / "fuzz" / "grown"  # what fuzzing has found so far; kept by nobody
 TARGETS = ("server", "image")
 # Bytes an input: long enough for a session of some 50 requests, and for every image.
-MAX_LEN = {"server": 352, "image": 2048}
+MAX_LEN = {"server": 384, "image": 2048}
 INSTALL = "`apt install clang` and, where it is a package of its own, `libclang-rt-14-dev`"
 
 SHARED = (

@@ -6,7 +6,16 @@ import struct
 
 import pytest
 from board_in_process import OK, name, noise
-from boards_with_flash import FAILED, GOODBYE, THERE, UNSAVED, MemoryFlash, SavingBoard, slot_pages
+from boards_with_flash import (
+    FAILED,
+    GOODBYE,
+    NAME_PAGES,
+    THERE,
+    UNSAVED,
+    MemoryFlash,
+    SavingBoard,
+    slot_pages,
+)
 from hypothesis import given
 from hypothesis import strategies as st
 from wire_by_hand import CLASS_ADD, IMAGE_GET, IMAGE_READ, LABEL, RESET, SETTING_SET, UNTIL_STOPPED
@@ -20,7 +29,7 @@ LEARN = (LABEL, struct.pack("<hHI", 0, 0, UNTIL_STOPPED))
 
 @pytest.fixture
 def flash() -> MemoryFlash:
-    return MemoryFlash(3 * slot_pages())
+    return MemoryFlash(3 * slot_pages() + NAME_PAGES)
 
 
 def leave(board: SavingBoard, how: str, now_ms: int) -> None:
@@ -130,7 +139,7 @@ def test_peers_that_come_and_go_all_day_do_not_wear_the_flash_out(flash: MemoryF
 
 @given(st.lists(st.integers(1, 50_000_000), min_size=1, max_size=60), st.integers(0, 2**32 - 1))
 def test_never_more_than_the_credit_however_time_passes(steps_ms: list[int], start: int) -> None:
-    flash = MemoryFlash(3 * slot_pages())
+    flash = MemoryFlash(3 * slot_pages() + NAME_PAGES)
     board = learning_alone(flash, start)
     passed_ms = 0
     for step_ms in steps_ms:

@@ -34,7 +34,7 @@ def test_hello_says_what_the_board_is(machine: str) -> None:
             assert wire.next_sample == 0
             assert board.notices == ["READY emulator"]
     assert fields[0:2] == (0, 512)
-    assert fields[3] == 1  # our kernels, and no sensor
+    assert fields[3] == 1 | 16  # our kernels and a model, and no sensor
     assert fields[6].hex() == bundle.model_id
     assert fields[8:10] == (10, 3)
     assert fields[-1].rstrip(b"\0") == b"emulator"

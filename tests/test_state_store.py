@@ -14,6 +14,7 @@ from boards_with_flash import (
     FAILED,
     FLASH_FAILED,
     HEADER_BYTES,
+    NAME_PAGES,
     NOT_FOUND,
     PAGE_BYTES,
     SAVE,
@@ -52,7 +53,7 @@ BUSY = -17
 
 @pytest.fixture
 def flash() -> MemoryFlash:
-    return MemoryFlash(3 * SLOT)
+    return MemoryFlash(3 * SLOT + NAME_PAGES)
 
 
 def test_a_board_goes_on_from_what_it_saved_last(flash: MemoryFlash) -> None:
@@ -88,7 +89,7 @@ def test_a_record_is_as_specified(flash: MemoryFlash) -> None:
 @pytest.mark.parametrize("n_slots", [2, 3])
 def test_the_power_fails_at_every_operation_of_every_save(n_slots: int) -> None:
     """Within an erase any bytes are left, within a word any of the bits that it clears."""
-    flash = MemoryFlash(n_slots * SLOT)
+    flash = MemoryFlash(n_slots * SLOT + NAME_PAGES)
     rng = random.Random(1)
     before = FRESH
     for after, next_one in itertools.pairwise(STATES[: n_slots + 2]):
@@ -140,7 +141,7 @@ def test_the_power_fails_at_every_operation_of_every_save(n_slots: int) -> None:
 def test_any_sequence_of_saves_and_cuts(
     n_slots: int, page_bytes: int, steps: list[tuple[int, int, int, bool]]
 ) -> None:
-    flash = MemoryFlash(n_slots * slot_pages(page_bytes=page_bytes), page_bytes)
+    flash = MemoryFlash(n_slots * slot_pages(page_bytes=page_bytes) + NAME_PAGES, page_bytes)
     flash.content[:] = random.Random(n_slots).randbytes(len(flash.content))  # as it came
     board, kept = SavingBoard(flash), FRESH
     for which, cut_at, seed, reboot in steps:
@@ -162,7 +163,7 @@ def test_any_sequence_of_saves_and_cuts(
 
 @given(st.integers(0, 3 * SLOT * PAGE_BYTES - 1), st.integers(1, 255))
 def test_a_damaged_record_is_passed_over_for_the_one_before(at: int, flipped: int) -> None:
-    flash = MemoryFlash(3 * SLOT)
+    flash = MemoryFlash(3 * SLOT + NAME_PAGES)
     for state in STATES[:3]:
         board = SavingBoard(flash)
         board.take(state)
@@ -178,7 +179,7 @@ def test_a_damaged_record_is_passed_over_for_the_one_before(at: int, flipped: in
 
 
 def test_all_pages_wear_alike_and_the_wear_is_known() -> None:
-    flash = MemoryFlash(4 * SLOT + 2)  # two pages are too few for a slot
+    flash = MemoryFlash(4 * SLOT + 2 + NAME_PAGES)  # two pages are too few for a slot
     board = SavingBoard(flash)
     for i in range(50):
         if i % 7 == 0:
@@ -188,7 +189,7 @@ def test_all_pages_wear_alike_and_the_wear_is_known() -> None:
         used = flash.erases[: 4 * SLOT]
         assert max(used) - min(used) <= 1
         assert board.stored()[1] == max(used)
-        assert flash.erases[4 * SLOT :] == [0, 0]
+        assert not any(flash.erases[4 * SLOT :])
     assert board.stored()[:2] == (1, 13)
     assert SavingBoard(flash).stored() == (0, 13, THERE)
 
@@ -200,13 +201,14 @@ def test_wear_stays_level_through_power_cuts(flash: MemoryFlash) -> None:
         board.take(STATES[i % len(STATES)])
         flash.cut_at(rng.randrange(SLOT + 1, 500), seed=i + 1)
         board.save()
-    assert max(flash.erases) < 3 * min(flash.erases)
+    used = flash.erases[: 3 * SLOT]
+    assert max(used) < 3 * min(used)
     known = SavingBoard(flash).stored()[1]
-    assert 0.9 * max(flash.erases) <= known <= max(flash.erases)
+    assert 0.9 * max(used) <= known <= max(used)
 
 
 def test_another_models_record_is_never_taken_for_ones_own() -> None:
-    flash = MemoryFlash(4 * SLOT)
+    flash = MemoryFlash(4 * SLOT + NAME_PAGES)
     other = small_bundle(seed=3).model_image
     assert slot_pages(other) == SLOT
     ours = SavingBoard(flash)
@@ -237,7 +239,7 @@ def test_another_models_record_is_never_taken_for_ones_own() -> None:
 
 @pytest.mark.parametrize("n_pages", [0, 1, SLOT, 2 * SLOT - 1])
 def test_a_region_without_two_slots_is_refused(n_pages: int) -> None:
-    board = SavingBoard(MemoryFlash(n_pages))
+    board = SavingBoard(MemoryFlash(n_pages + NAME_PAGES))
     assert board.found == TOO_SMALL
     assert describe(board.refusal) == (
         "flash: too small in this build"
@@ -248,7 +250,7 @@ def test_a_region_without_two_slots_is_refused(n_pages: int) -> None:
 def test_a_slot_that_does_not_hold_is_passed_over(flash: MemoryFlash) -> None:
     slot_bytes = SLOT * PAGE_BYTES
     for offset in (0, 5, 36, 41, HEADER_BYTES + len(STATES[0]) - 1):
-        stuck = MemoryFlash(3 * SLOT)
+        stuck = MemoryFlash(3 * SLOT + NAME_PAGES)
         stuck.stick(slot_bytes + offset)
         for state in STATES[:6]:
             board = SavingBoard(stuck)

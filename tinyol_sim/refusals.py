@@ -12,7 +12,7 @@ STATUS = {
     -2: "no room left",
     -3: "not there",
     -4: "there already",
-    -5: "not a name: 1 to 15 bytes of UTF-8 without control characters",
+    -5: "not a name: UTF-8 without control characters, 1 to 15 bytes (a board's 20)",
     -6: "out of range",
     -7: "too small in this build",
     -8: "truncated",
@@ -27,7 +27,7 @@ STATUS = {
     -22: "the flash reports a failure, or does not hold what was written",
 }
 NO_ROOM, NOT_FOUND, EXISTS, BAD_NAME, BAD_VALUE = -2, -3, -4, -5, -6
-TOO_SMALL, WRONG_MODEL = -7, -12
+TOO_SMALL, WRONG_MODEL, UNSUPPORTED, NO_MODEL = -7, -12, -14, -16
 
 
 def new_refusal() -> Any:

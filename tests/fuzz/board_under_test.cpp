@@ -2,6 +2,8 @@
 
 #include <string.h>
 
+#include <new>
+
 #include "check.h"
 #include "state_checks.h"
 #include "tinyol/restore.h"
@@ -11,6 +13,9 @@ namespace fuzz {
 namespace {
 
 constexpr uint32_t kRefusalBytes = sizeof(Refusal::where) + 8;
+constexpr char kFallback[] = "a fuzzer's board";
+constexpr uint32_t kNameField = 24;
+constexpr uint32_t kTextBytes = 80;
 
 // Everything that a refused request must leave alone.
 struct Snapshot {
@@ -30,9 +35,17 @@ struct Snapshot {
   uint32_t fine_tune_left;
 };
 
-uint32_t loaded(Device* device, KeptModel* kept) {
-  FUZZ_CHECK(device->load(kept->model, &kept->net, nullptr) == Status::kOk);
+// As at boot.
+uint32_t boot(Device* device, KeptModel* kept, bool with_model) {
+  device->~Device();
+  new (device) Device;
+  if (with_model) FUZZ_CHECK(device->load(kept->model, &kept->net, nullptr) == Status::kOk);
   return device->max_image_bytes();
+}
+
+// docs/wire-protocol.md, "Without a model"; the numbers between are of no request.
+bool is_about_learning(uint8_t opcode) {
+  return (opcode >= 8 && opcode <= 20) || (opcode >= 28 && opcode <= 40);
 }
 
 Status status_of(const std::vector<uint8_t>& reply) {
@@ -83,17 +96,20 @@ bool CheckedPort::notify(GattCharacteristic characteristic, const uint8_t* value
   return link->send(message.data(), static_cast<uint32_t>(message.size()));
 }
 
-Bench::Bench(KeptModel* model, bool with_store)
-    : kept(model), staging(loaded(&device, model)), has_store(with_store) {
+Bench::Bench(KeptModel* model, const Equipment& equipment)
+    : kept(model), has(equipment), staging(boot(&device, model, equipment.model)) {
   ServerIdentity identity;
   identity.boot_id = kBootId;
   identity.board = "a board of a fuzzer";
-  booted.begin(&device, identity, staging.data(), staging.length(), with_store ? &store : nullptr);
+  if (has.led) identity.capabilities = kCapabilityLed;
+  booted.begin(&device, identity, staging.data(), staging.length(), has.store ? &store : nullptr,
+               has.name ? &name : nullptr);
 }
 
 Bench& bench(uint32_t index) {
-  static Bench* const benches[kKeptModels] = {new Bench(&kept_model(0), true),
-                                              new Bench(&kept_model(1), false)};
+  static Bench* const benches[] = {new Bench(&kept_model(0), {true, true, true, false}),
+                                   new Bench(&kept_model(1), {true, false, false, true}),
+                                   new Bench(&kept_model(0), {false, false, true, true})};
   return *benches[index];
 }
 
@@ -101,12 +117,21 @@ BoardUnderTest::BoardUnderTest(Bench* bench)
     : kept(*bench->kept),
       device(bench->device),
       flash(bench->flash),
+      has(bench->has),
       server(bench->booted),
-      store_(bench->store),
-      has_store_(bench->has_store) {
-  loaded(&device, &kept);
+      bench_(*bench),
+      store_(bench->store) {
+  boot(&device, &kept, has.model);
   flash.wipe();
-  FUZZ_CHECK(store_.begin(&flash, kept.model.id, device.max_image_bytes(), nullptr) == Status::kOk);
+  const uint32_t n_learned = flash.n_pages() - kNamePages;
+  bench->learned_part.begin(&flash, 0, n_learned);
+  bench->name_part.begin(&flash, n_learned, kNamePages);
+  bench->name.begin(&bench->name_part, kFallback);
+  if (has.name) name_ = kFallback;
+  if (has.store) {
+    FUZZ_CHECK(store_.begin(&bench->learned_part, kept.model.id, device.max_image_bytes(),
+                            nullptr) == Status::kOk);
+  }
   for (int i = 0; i < kMaxLinks; ++i) {
     links[i].shadow = &bench->shadows[i];
     links[i].shadow->lose();
@@ -255,6 +280,8 @@ void BoardUnderTest::deliver(int link, const uint8_t* message, uint32_t length,
   }
   const bool unchanged = before.still(device);
   look_at_store();
+  const bool names = request && header.opcode == static_cast<uint8_t>(Request::kNameSet);
+  FUZZ_CHECK(!has.name || names || name_ == bench_.name.text());
   FUZZ_CHECK(links[1 - link].n_replies == other_replies);
   FUZZ_CHECK(links[link].n_replies == replies + (due ? 1 : 0));
   if (!due) {
@@ -290,6 +317,8 @@ void BoardUnderTest::check_hello(int link, const MessageHeader& answer, ByteRead
   ByteReader in = body(link);
   FUZZ_CHECK(in.u16() == peer.last_sequence);
   FUZZ_CHECK(in.u16() == wire.limit);
+  in.u32();
+  FUZZ_CHECK(((in.u32() & kCapabilityModel) != 0) == has.model);
   peer.known = true;
   peer.nonce = nonce;
   peer.heard_ms = now_ms_;
@@ -330,10 +359,15 @@ void BoardUnderTest::check_reply(int link, const MessageHeader& header, ByteRead
   } else {
     FUZZ_CHECK(status == Status::kUnknownRequest ||
                (status <= Status::kOk && status >= Status::kBusy) || status == Status::kFlash);
+    FUZZ_CHECK(!has.model || status != Status::kNoModel);
+    if (!has.model && status != Status::kUnknownRequest) {
+      FUZZ_CHECK((status == Status::kNoModel) == is_about_learning(header.opcode));
+    }
     peer.last_sequence = due;
     peer.remembered = reply;
     if (status == Status::kOk) check_granted(link, static_cast<Request>(header.opcode), payload);
   }
+  if (has.name) FUZZ_CHECK(name_ == bench_.name.text());
 }
 
 void BoardUnderTest::check_granted(int link, Request opcode, ByteReader payload) {
@@ -355,9 +389,64 @@ void BoardUnderTest::check_granted(int link, Request opcode, ByteReader payload)
     case Request::kImageWrite:
       FUZZ_CHECK(body(link).u32() <= peers[link].announced);
       return;
+    case Request::kHardware:
+      return check_hardware(body(link));
+    case Request::kNameSet: {
+      const uint32_t n = payload.u8();
+      const char* name = reinterpret_cast<const char*>(payload.bytes(n));
+      FUZZ_CHECK(has.name && n <= kMaxBoardNameBytes && payload.remaining() == 0);
+      for (uint32_t i = 0; i < n; ++i) FUZZ_CHECK(name[i] >= ' ' && name[i] != 0x7F);
+      name_ = n > 0 ? std::string(name, n) : kFallback;
+      return;
+    }
+    case Request::kLocate:
+      FUZZ_CHECK(has.led && server.locating(now_ms_) == (payload.u8() > 0));
+      return;
+    case Request::kCondition:
+      return check_condition(payload.u8(), body(link));
     default:
       return;
   }
+}
+
+void BoardUnderTest::check_hardware(ByteReader in) const {
+  FUZZ_CHECK(in.remaining() == 20 + kNameField);
+  in.u8();
+  FUZZ_CHECK(in.u8() == standing());
+  in.bytes(18);
+  char name[kNameField] = {};
+  memcpy(name, name_.data(), name_.size());
+  FUZZ_CHECK(memcmp(in.bytes(kNameField), name, kNameField) == 0);
+}
+
+void BoardUnderTest::check_condition(uint8_t number, ByteReader in) const {
+  int slot = 0;
+  for (uint8_t passed = 0; slot < kMaxConditions; ++slot) {
+    if (!conditions_[slot].empty() && passed++ == number) break;
+  }
+  FUZZ_CHECK(slot < kMaxConditions);
+  const std::string& given = conditions_[slot];
+  FUZZ_CHECK(in.u8() == levels_[slot]);
+  FUZZ_CHECK(in.u8() == standing());
+  FUZZ_CHECK(in.u16() == 0);
+  const uint32_t n = in.remaining();
+  FUZZ_CHECK(n == given.size() || (n <= kTextBytes && given.size() > kTextBytes));
+  FUZZ_CHECK(given.compare(0, n, reinterpret_cast<const char*>(in.bytes(n)), n) == 0);
+}
+
+uint8_t BoardUnderTest::standing() const {
+  uint8_t n = 0;
+  for (const std::string& text : conditions_) n += text.empty() ? 0 : 1;
+  return n;
+}
+
+void BoardUnderTest::condition(int slot, uint8_t level, const uint8_t* text, uint32_t length) {
+  const std::string bytes(reinterpret_cast<const char*>(text), length);
+  const std::string until_zero = bytes.c_str();
+  server.set_condition(slot, static_cast<LogLevel>(level), until_zero.c_str());
+  if (slot < 0 || slot >= kMaxConditions) return;
+  conditions_[slot] = until_zero;
+  levels_[slot] = level;
 }
 
 void BoardUnderTest::sense(const float sample[3], bool gap) {
@@ -392,22 +481,38 @@ void BoardUnderTest::drop(int link) {
 }
 
 void BoardUnderTest::look_at_store() {
-  if (!has_store_ || store_.saves() == saves_) return;
+  if (!has.store || store_.saves() == saves_) return;
   FUZZ_CHECK(store_.saves() == saves_ + 1);
   saves_ = store_.saves();
   saved_ = export_of(device);
 }
 
 void BoardUnderTest::check_store(Device* other) {
-  if (!has_store_) return;
+  if (!has.store) return;
   flash.fails_after = 0;
   StateStore after;
-  FUZZ_CHECK(after.begin(&flash, kept.model.id, device.max_image_bytes(), nullptr) == Status::kOk);
+  FUZZ_CHECK(after.begin(&bench_.learned_part, kept.model.id, device.max_image_bytes(), nullptr) ==
+             Status::kOk);
   std::vector<uint8_t> memory(device.max_image_bytes());
   const uint32_t n = static_cast<uint32_t>(memory.size());
   const Status status = restore(after, other, memory.data(), n, nullptr);
   FUZZ_CHECK(status == (saved_.empty() ? Status::kNotFound : Status::kOk));
   if (!saved_.empty()) FUZZ_CHECK(export_of(*other) == saved_);
+}
+
+void BoardUnderTest::check_name() {
+  flash.fails_after = 0;
+  BoardName after;
+  after.begin(&bench_.name_part, kFallback);
+  FUZZ_CHECK(!has.name || name_ == after.text());
+}
+
+void BoardUnderTest::check_nothing_learned() const {
+  const LearnedState& state = device.state();
+  FUZZ_CHECK(state.counters.windows == 0 && state.counters.refused_windows == 0);
+  FUZZ_CHECK(state.classes.size == 0 && state.statistics.n_features == 0);
+  FUZZ_CHECK(device.changes() == 0 && device.max_image_bytes() == 0);
+  FUZZ_CHECK(!server.feeding() && server.alarms().count() == 0);
 }
 
 void BoardUnderTest::close(int link) {

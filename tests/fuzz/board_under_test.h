@@ -4,12 +4,15 @@
 
 #include <stdint.h>
 
+#include <string>
 #include <vector>
 
 #include "kept_models.h"
 #include "ram_flash.h"
 #include "shadow.h"
+#include "tinyol/board_name.h"
 #include "tinyol/gatt_link.h"
+#include "tinyol/part_flash.h"
 #include "tinyol/serial_framing.h"
 #include "tinyol/server.h"
 
@@ -59,20 +62,31 @@ struct Peer {
   std::vector<uint8_t> remembered;  // reply to the request executed last; empty: none yet
 };
 
-// What every input of a model shares, since it is long in the making: the self-tests at boot.
+// What a board is equipped with.
+struct Equipment {
+  bool model;
+  bool store;  // only with a model
+  bool name;
+  bool led;
+};
+
+// What every input of a kind of board shares, since it is long in the making: the self-tests at
+// boot.
 struct Bench {
-  // With a store, or without.
-  Bench(KeptModel* kept, bool has_store);
+  Bench(KeptModel* kept, const Equipment& has);
   KeptModel* kept;
+  Equipment has;
   Device device;
   Shadow shadows[kMaxLinks];
   AlignedBytes staging;
-  bool has_store;
   RamFlash flash;
+  PartFlash learned_part;
+  PartFlash name_part;
   StateStore store;
+  BoardName name;
   Server booted;
 };
-// One for each kept model; the first has a store.
+// One for each kept model, then one of a board without a model.
 Bench& bench(uint32_t index);
 
 class BoardUnderTest {
@@ -95,17 +109,24 @@ class BoardUnderTest {
   MessageHeader next_request(int link, uint8_t opcode) const;
   void sense(const float sample[3], bool gap);
   void pass(uint32_t ms);
+  // The board's own glue sets a condition.
+  void condition(int slot, uint8_t level, const uint8_t* text, uint32_t length);
   void drop(int link);
   // Follows what the link streams from now on, beginning with `image`.
   void follow(int link, const std::vector<uint8_t>& image);
   // What was saved last is there after a power cut.
   void check_store(Device* other);
+  // The name that was set last is there after a power cut.
+  void check_name();
+  // Where nothing is loaded: nothing was learned.
+  void check_nothing_learned() const;
   // Where a link was followed to the end, its events were all that one needs.
   void check_shadow(int link);
 
   KeptModel& kept;
   Device& device;
   RamFlash& flash;
+  const Equipment has;
   Server server;
   CheckedLink links[kMaxLinks];
   Peer peers[kMaxLinks];
@@ -124,6 +145,9 @@ class BoardUnderTest {
   void check_hello(int link, const MessageHeader& header, ByteReader payload);
   void check_reply(int link, const MessageHeader& header, ByteReader payload, bool unchanged);
   void check_granted(int link, Request opcode, ByteReader payload);
+  void check_hardware(ByteReader in) const;
+  void check_condition(uint8_t number, ByteReader in) const;
+  uint8_t standing() const;
 
   FrameParser parsers_[kMaxLinks];
   GattLink gatt_;
@@ -131,10 +155,13 @@ class BoardUnderTest {
   std::vector<uint8_t> pieces_;    // written so far
   uint32_t next_piece_ = 0;        // 0: none was written, or it did not continue
   uint32_t now_ms_ = 0xFFFFE000u;  // wraps after 8 s
+  Bench& bench_;
   StateStore& store_;
-  bool has_store_;
   uint32_t saves_ = 0;
   std::vector<uint8_t> saved_;  // the image that was saved last
+  std::string name_;            // what the board must go by
+  std::string conditions_[kMaxConditions];
+  uint8_t levels_[kMaxConditions] = {};
 };
 
 }  // namespace fuzz

@@ -51,8 +51,15 @@ A_QUARTER_G = 14  # the size of noise: 2 to the power of this - 16
 class Script:
     """An input of the server target."""
 
-    def __init__(self, model: int = 0, limits: tuple[int, int] = (0, 0), gatt: bool = False):
-        self.data = bytearray([model | limits[0] << 2 | limits[1] << 4 | 1 << 6 | gatt << 7])
+    def __init__(
+        self,
+        model: int = 0,
+        limits: tuple[int, int] = (0, 0),
+        gatt: bool = False,
+        unloaded: bool = False,
+    ) -> None:
+        header = model | limits[0] << 2 | limits[1] << 4 | 1 << 6 | gatt << 7
+        self.data = bytearray([header, unloaded])
 
     def act(self, action: int, *fields: int, link: int = 0, variant: int = 0) -> None:
         self.data += bytes([action | link << 3 | variant << 4, *fields])
@@ -90,6 +97,8 @@ def server_seeds() -> list[bytes]:
         saving(),
         raw_frames(),
         *(followed(variant) for variant in range(4)),
+        *(hardware(model, unloaded) for model, unloaded in ((0, False), (1, False), (0, True))),
+        without_a_model(),
         *(images(model) for model in (0, 1)),
     ]
 
@@ -179,7 +188,7 @@ def feeding() -> bytes:
 
 def refusals() -> bytes:
     s = Script()
-    for opcode in range(1, 46):
+    for opcode in range(1, 53):
         s.ask(opcode, b"\x01\x00")
     s.add_class("x" * 16)
     s.add_class("\x1b")
@@ -278,6 +287,40 @@ def followed(variant: int) -> bytes:
     s.act(SENSE, 10, A_QUARTER_G, 2)
     s.act(DOWNLOAD, 84, link=1, variant=1)
     s.act(SENSE, 10, A_QUARTER_G, 2)
+    return bytes(s.data)
+
+
+def hardware(model: int, unloaded: bool) -> bytes:
+    """Names, into flash that fails in between; conditions, and who is told; the LED."""
+    s = Script(model, (3, 0), unloaded=unloaded)
+    s.ask(STREAM, b"\x08", link=1)
+    for slot, text in ((1, b"sensor: silent"), (4, "Lüfter ".encode() * 20), (0, b"x"), (1, b"")):
+        s.act(SENSE, 1, A_QUARTER_G, 1, slot, slot, len(text), *text, variant=2)
+        s.ask(wire.CONDITION, bytes([slot // 2]), link=1)
+    s.ask(STREAM, b"\x0c")
+    for name in ("Keller", "Lüfter", "", "twenty bytes it is !", "x" * 21, "\n"):
+        fails_after = len(name) % 4 * 5
+        s.act(TIME, 1, fails_after, 0, variant=8)
+        s.ask(wire.NAME_SET, bytes([len(name.encode())]) + name.encode())
+        s.ask(wire.HARDWARE, link=1)
+    s.ask(wire.LOCATE, b"\x02")
+    s.act(TIME, 40)
+    s.ask(wire.LOCATE, b"\0")
+    return bytes(s.data)
+
+
+def without_a_model() -> bytes:
+    s = Script(0, (0, 3), gatt=True, unloaded=True)
+    s.ask(STREAM, b"\x0f")
+    s.act(SENSE, 21, A_QUARTER_G, 1, variant=1)
+    for opcode in range(2, 52):
+        s.ask(opcode)
+    s.add_class("a", link=1)
+    s.act(FEED, 3, A_QUARTER_G, 1, variant=1)
+    s.act(DOWNLOAD, 84, variant=1)
+    s.act(SENSE, 9, 255, 1)
+    s.act(TIME, 1, variant=4)
+    s.act(SENSE, 9, A_QUARTER_G, 1)
     return bytes(s.data)
 
 

@@ -5,6 +5,7 @@
 //   u8 header: bit 0 model, bit 1 one SELF_TEST is executed, bits 2-3 and 4-5 what the links
 //   carry (kLimits), bit 6 what follows is checked too, bit 7 link 1 is a GATT service (bits 4-5
 //   then are of kRooms)
+//   u8 kind: bit 0 the board has no model
 //   then actions until the end: u8 action: bits 0-2 what (Action), bit 3 link, bits 4-7 variant;
 //   then what the action reads
 #include "board_under_test.h"
@@ -29,7 +30,8 @@ enum class Action : uint8_t {
   kRequest,     // u8 opcode, u8 n, n bytes: the session's next request
   kBytes,       // u8 n, n bytes as they are
   kOddRequest,  // as kRequest, with something unusual about it: the variant
-  kSense,       // u8 n, u8 size, u8 seed: so many samples of noise; variant bit 0: after a gap
+  kSense,       // u8 n, u8 size, u8 seed: so many samples of noise; variant bit 0: after a gap,
+                // bit 1: then u8 slot + 1, u8 level, u8 n, n bytes: a condition
   kFeed,        // the same as FEED requests
   kTime,        // u8 units of 64 ms; variant bit 0 the link gets stuck or free, 1 it is dropped,
                 // 2 an hour, 3 u16: the flash fails after so many words (0: no longer)
@@ -53,8 +55,9 @@ constexpr uint8_t opcode_of(Request request) {
 
 class Play {
  public:
-  Play(FuzzInput* input, BoardUnderTest* board)
-      : input_(input), board_(board), image_(tinyol::fuzz::export_of(board->device)) {}
+  Play(FuzzInput* input, BoardUnderTest* board) : input_(input), board_(board) {
+    if (board->has.model) image_ = tinyol::fuzz::export_of(board->device);
+  }
 
   void hello(int link, uint64_t nonce) {
     uint8_t payload[16];
@@ -76,7 +79,9 @@ class Play {
       case Action::kOddRequest:
         return odd_request(variant);
       case Action::kSense:
-        return samples((variant & 1) != 0, false);
+        samples((variant & 1) != 0, false);
+        if ((variant & 2) != 0) condition();
+        return;
       case Action::kFeed:
         return samples((variant & 1) != 0, true);
       case Action::kTime:
@@ -186,6 +191,14 @@ class Play {
     }
   }
 
+  void condition() {
+    const int slot = input_->u8() % 8 - 1;
+    const uint8_t level = static_cast<uint8_t>(1 + input_->u8() % 3);
+    uint32_t n;
+    const uint8_t* text = input_->bytes(input_->u8(), &n);
+    board_->condition(slot, level, text, n);
+  }
+
   void time(uint8_t variant) {
     board_->pass(64u * input_->u8());
     if ((variant & 4) != 0) board_->pass(3600000);
@@ -194,7 +207,9 @@ class Play {
     if ((variant & 2) != 0) board_->drop(link_);
   }
 
-  bool transfer_allowed() { return n_transfers_ < kMostTransfers && ++n_transfers_ > 0; }
+  bool transfer_allowed() {
+    return board_->has.model && n_transfers_ < kMostTransfers && ++n_transfers_ > 0;
+  }
 
   void download(uint8_t variant) {
     const uint32_t chunk = input_->u8() + kLeastChunk;
@@ -240,6 +255,7 @@ class Play {
     const uint32_t asked = input_->u8() + kLeastChunk;
     const uint32_t chunk = asked < most ? asked : most;
     const uint32_t n_patches = input_->u8() & 15u;
+    if (!board_->has.model) return;
     Image image = (variant & 1) != 0 ? image_ : tinyol::fuzz::export_of(board_->device);
     const uint32_t n_words = static_cast<uint32_t>(image.size()) / 4 - 1;
     for (uint32_t i = 0; i < n_patches; ++i) {
@@ -286,7 +302,8 @@ class Play {
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t length) {
   FuzzInput input(data, length);
   const uint8_t header = input.u8();
-  BoardUnderTest board(&tinyol::fuzz::bench(header & 1));
+  const bool has_model = (input.u8() & 1) == 0;
+  BoardUnderTest board(&tinyol::fuzz::bench(has_model ? header & 1 : tinyol::fuzz::kKeptModels));
   board.self_tests = (header & 2) != 0;
   board.links[0].limit = kLimits[header >> 2 & 3];
   board.links[1].limit = kLimits[header >> 4 & 3];
@@ -297,6 +314,11 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t length) {
   while (!input.at_end()) play.act();
   board.check_shadow(0);
   board.check_shadow(1);
+  board.check_name();
+  if (!has_model) {
+    board.check_nothing_learned();
+    return 0;
+  }
 
   tinyol::fuzz::check_sound(board.device.state());
   static Device other;

@@ -8,7 +8,9 @@
 #include "loaded_device.h"
 #include "nor_flash.h"
 #include "refusal.h"
+#include "tinyol/board_name.h"
 #include "tinyol/gatt_link.h"
+#include "tinyol/part_flash.h"
 #include "tinyol/restore.h"
 #include "tinyol/self_test.h"
 #include "tinyol/serial_framing.h"
@@ -19,6 +21,8 @@ namespace {
 using tinyol::FloatMode;
 using tinyol::Refusal;
 using tinyol::Status;
+
+constexpr uint32_t kOwnPageBytes = 256;
 
 class QueueLink : public tinyol::Link {
  public:
@@ -53,21 +57,35 @@ class QueuePort : public tinyol::GattPort {
 struct tinyol_board : tinyol::LoadedDevice {
   std::vector<uint8_t> staging;
   tinyol::ServerIdentity identity;
+  tinyol::NorFlash own_flash{kOwnPageBytes, tinyol::kNamePages};
+  tinyol::PartFlash learned_part;
+  tinyol::PartFlash name_part;
   tinyol::StateStore store;
+  bool has_store = false;
+  tinyol::BoardName name;
+  tinyol::Hardware hardware;
   tinyol::Server server;
   QueueLink links[tinyol::kMaxLinks];
   QueuePort gatt_ports[tinyol::kMaxLinks];
   tinyol::GattLink gatt_links[tinyol::kMaxLinks];
 
-  void begin(tinyol::StateStore* with) {
-    server.begin(&device, identity, staging.data(), static_cast<uint32_t>(staging.size()), with);
+  void begin() {
+    server.begin(&device, identity, staging.data(), static_cast<uint32_t>(staging.size()),
+                 has_store ? &store : nullptr, &name);
+    server.set_hardware(hardware);
   }
 };
 
-extern "C" {
+namespace {
 
-tinyol_board* tinyol_board_new(const uint8_t* model_image, uint32_t length, uint32_t boot_id,
-                               uint32_t max_message, tinyol_refusal* refusal) {
+struct ModelImage {
+  const uint8_t* bytes;
+  uint32_t length;
+};
+
+// `model` may be null: then nothing is loaded.
+tinyol_board* new_board(const ModelImage* model, uint32_t boot_id, uint32_t max_message,
+                        tinyol_refusal* refusal) {
   const FloatMode mode;
   auto board = std::make_unique<tinyol_board>();
   Refusal why;
@@ -76,7 +94,9 @@ tinyol_board* tinyol_board_new(const uint8_t* model_image, uint32_t length, uint
     status = tinyol::refuse(&why, Status::kBadValue, "max_message", tinyol::kMinMessageBytes,
                             max_message);
   }
-  if (status == Status::kOk) status = board->load(model_image, length, &why);
+  if (status == Status::kOk && model != nullptr) {
+    status = board->load(model->bytes, model->length, &why);
+  }
   if (tinyol::report(status, why, refusal) != 0) return nullptr;
 
   board->staging.resize(board->device.max_image_bytes());
@@ -84,7 +104,10 @@ tinyol_board* tinyol_board_new(const uint8_t* model_image, uint32_t length, uint
   board->identity.firmware_version = 0x00000100;
   board->identity.capabilities = tinyol::kCapabilityKernels;
   board->identity.board = "sim";
-  board->begin(nullptr);
+  board->hardware.arena_used = board->hardware.arena_bytes =
+      static_cast<uint32_t>(board->arena.size() * sizeof(board->arena[0]));
+  board->name.begin(&board->own_flash, "");
+  board->begin();
   for (int i = 0; i < tinyol::kMaxLinks; ++i) {
     board->links[i].most = max_message;
     board->server.attach(i, &board->links[i]);
@@ -92,20 +115,61 @@ tinyol_board* tinyol_board_new(const uint8_t* model_image, uint32_t length, uint
   return board.release();
 }
 
+}  // namespace
+
+extern "C" {
+
+tinyol_board* tinyol_board_new(const uint8_t* model_image, uint32_t length, uint32_t boot_id,
+                               uint32_t max_message, tinyol_refusal* refusal) {
+  const ModelImage model = {model_image, length};
+  return new_board(&model, boot_id, max_message, refusal);
+}
+
+tinyol_board* tinyol_board_new_unloaded(uint32_t boot_id, uint32_t max_message,
+                                        tinyol_refusal* refusal) {
+  return new_board(nullptr, boot_id, max_message, refusal);
+}
+
 void tinyol_board_free(tinyol_board* board) {
   delete board;
 }
 
+void tinyol_board_give_sensor(tinyol_board* board, float rate_hz) {
+  board->identity.capabilities |= tinyol::kCapabilitySensor;
+  board->identity.sensor_hz = rate_hz;
+  board->hardware.sensor = tinyol::SensorState::kRunning;
+  const FloatMode mode;
+  board->begin();
+}
+
+void tinyol_board_give_led(tinyol_board* board) {
+  board->identity.capabilities |= tinyol::kCapabilityLed;
+  const FloatMode mode;
+  board->begin();
+}
+
 int tinyol_board_attach_flash(tinyol_board* board, tinyol_flash* flash, tinyol_refusal* refusal) {
   const FloatMode mode;
+  const uint32_t n_pages = flash->nor.n_pages();
+  const uint32_t n_learned = n_pages > tinyol::kNamePages ? n_pages - tinyol::kNamePages : 0;
+  board->learned_part.begin(&flash->nor, 0, n_learned);
+  board->name_part.begin(&flash->nor, n_learned, tinyol::kNamePages);
+  board->name.begin(&board->name_part, "");
   tinyol::Device& device = board->device;
   Refusal why;
-  Status status =
-      board->store.begin(&flash->nor, device.model().id, device.max_image_bytes(), &why);
-  if (status != Status::kOk) return tinyol::report(status, why, refusal);
-  status = tinyol::restore(board->store, &device, board->staging.data(),
-                           static_cast<uint32_t>(board->staging.size()), &why);
-  board->begin(&board->store);
+  Status status = Status::kOk;
+  if (!device.loaded()) {
+    status = tinyol::refuse(&why, Status::kNoModel, "model");
+  } else {
+    status =
+        board->store.begin(&board->learned_part, device.model().id, device.max_image_bytes(), &why);
+    board->has_store = status == Status::kOk;
+  }
+  if (board->has_store) {
+    status = tinyol::restore(board->store, &device, board->staging.data(),
+                             static_cast<uint32_t>(board->staging.size()), &why);
+  }
+  board->begin();
   return tinyol::report(status, why, refusal);
 }
 
@@ -129,6 +193,23 @@ void tinyol_board_sense(tinyol_board* board, const float* samples, uint32_t n, i
   for (uint32_t i = 0; i < n; ++i) {
     board->server.push_sample(samples + 3 * i, gap != 0 && i == 0);
   }
+}
+
+void tinyol_board_set_hardware(tinyol_board* board, uint8_t sensor, uint32_t dropped_samples,
+                               uint32_t arena_used, uint32_t arena_bytes) {
+  board->hardware.sensor = static_cast<tinyol::SensorState>(sensor);
+  board->hardware.dropped_samples = dropped_samples;
+  board->hardware.arena_used = arena_used;
+  board->hardware.arena_bytes = arena_bytes;
+  board->server.set_hardware(board->hardware);
+}
+
+void tinyol_board_set_condition(tinyol_board* board, int slot, uint8_t level, const char* text) {
+  board->server.set_condition(slot, static_cast<tinyol::LogLevel>(level), text);
+}
+
+int tinyol_board_locating(const tinyol_board* board, uint32_t now_ms) {
+  return board->server.locating(now_ms) ? 1 : 0;
 }
 
 void tinyol_board_tick(tinyol_board* board, uint32_t now_ms) {

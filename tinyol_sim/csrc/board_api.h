@@ -16,10 +16,19 @@ typedef struct tinyol_board tinyol_board;
    bytes that both links carry, 128 to 512. */
 tinyol_board* tinyol_board_new(const uint8_t* model_image, uint32_t length, uint32_t boot_id,
                                uint32_t max_message, tinyol_refusal* refusal);
+/* A board without a model: it refuses what needs one. */
+tinyol_board* tinyol_board_new_unloaded(uint32_t boot_id, uint32_t max_message,
+                                        tinyol_refusal* refusal);
 void tinyol_board_free(tinyol_board* board);
+
+/* What a board of the sim: transport does not have; before the first message. */
+void tinyol_board_give_sensor(tinyol_board* board, float rate_hz);
+void tinyol_board_give_led(tinyol_board* board);
 /* As at boot: the board takes over what it finds saved there, and saves there from now on. Before
-   the first message; the flash must outlive the board. Status kNotFound: nothing was saved yet,
-   which is no harm; another one: what was saved, or the flash itself, is of no use to it. */
+   the first message; the flash must outlive the board. The last two pages hold the board's name,
+   the others what was learned; without a flash the name lives as long as the board. Status
+   kNotFound: nothing was saved yet, which is no harm; another one: what was saved, or the flash
+   itself, is of no use to it. */
 int tinyol_board_attach_flash(tinyol_board* board, tinyol_flash* flash, tinyol_refusal* refusal);
 
 /* One message from link 0 or 1. */
@@ -30,6 +39,14 @@ void tinyol_board_receive(tinyol_board* board, int link, const uint8_t* message,
 uint32_t tinyol_board_take(tinyol_board* board, int link, uint8_t* out);
 /* Samples from the board's own sensor; gap: the first does not follow the last one. */
 void tinyol_board_sense(tinyol_board* board, const float* samples, uint32_t n, int gap);
+/* What HARDWARE tells; sensor: tinyol/hardware.h. */
+void tinyol_board_set_hardware(tinyol_board* board, uint8_t sensor, uint32_t dropped_samples,
+                               uint32_t arena_used, uint32_t arena_bytes);
+/* A condition that stands in slot 0 to 3 until its text is ""; level: 1 information, 2 warning,
+   3 error. */
+void tinyol_board_set_condition(tinyol_board* board, int slot, uint8_t level, const char* text);
+/* 1 while LOCATE has the board's LED blink. */
+int tinyol_board_locating(const tinyol_board* board, uint32_t now_ms);
 void tinyol_board_tick(tinyol_board* board, uint32_t now_ms);
 void tinyol_board_drop(tinyol_board* board, int link);
 

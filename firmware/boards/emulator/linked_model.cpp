@@ -19,9 +19,9 @@ Status load(LinkedModel* linked, Refusal* refusal) {
   const uint32_t length = static_cast<uint32_t>(tinyol_model_end - tinyol_model_begin);
   Status status = linked->model.parse(tinyol_model_begin, length, refusal);
   if (status != Status::kOk) return status;
-  const uint32_t arena_bytes = static_cast<uint32_t>(tinyol_arena_end - tinyol_arena_begin);
+  linked->arena_bytes = static_cast<uint32_t>(tinyol_arena_end - tinyol_arena_begin);
   status = linked->net.load(linked->model.net, linked->model.net_bytes, tinyol_arena_begin,
-                            arena_bytes, refusal);
+                            linked->arena_bytes, refusal);
   if (status != Status::kOk) return status;
   return linked->device.load(linked->model, &linked->net, refusal);
 }

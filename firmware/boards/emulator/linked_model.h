@@ -13,6 +13,7 @@ struct LinkedModel {
   Model model;
   frozen::BlobNet net;
   Device device;
+  uint32_t arena_bytes = 0;  // of the net; all of them are in use
 };
 
 // Checks the image, gives the net its arena and loads the device; stops if anything is refused.

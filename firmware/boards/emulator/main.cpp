@@ -6,7 +6,9 @@
 #include "notice.h"
 #include "program.h"
 #include "timer.h"
+#include "tinyol/board_name.h"
 #include "tinyol/capacity.h"
+#include "tinyol/part_flash.h"
 #include "tinyol/restore.h"
 #include "tinyol/serial_framing.h"
 #include "tinyol/server.h"
@@ -45,13 +47,17 @@ void run_program() {
   idle_begin();
   static Server server;
   static EmulatedFlash flash;
+  static PartFlash learned_part;
+  static PartFlash name_part;
   static StateStore store;
+  static BoardName name;
   alignas(8) static uint8_t staging[kStagingBytes];
   static UartLink link;
   static FrameParser parser;
   Clock clock;
 
-  Device* device = &load_linked_model()->device;
+  LinkedModel* linked = load_linked_model();
+  Device* device = &linked->device;
   if (device->max_image_bytes() > sizeof(staging)) {
     Refusal refusal;
     refuse(&refusal, Status::kTooSmall, "staging", device->max_image_bytes(), sizeof(staging));
@@ -64,11 +70,19 @@ void run_program() {
   identity.capabilities = kCapabilityKernels;
   identity.board = "emulator";
 
+  const uint32_t n_learned = flash.n_pages() - kNamePages;
+  learned_part.begin(&flash, 0, n_learned);
+  name_part.begin(&flash, n_learned, kNamePages);
+  name.begin(&name_part, "");
   Refusal refusal;
-  Status status = store.begin(&flash, device->model().id, device->max_image_bytes(), &refusal);
+  Status status =
+      store.begin(&learned_part, device->model().id, device->max_image_bytes(), &refusal);
   if (status != Status::kOk) stop_refused(refusal);
   status = restore(store, device, staging, sizeof(staging), &refusal);
-  server.begin(device, identity, staging, sizeof(staging), &store);
+  server.begin(device, identity, staging, sizeof(staging), &store, &name);
+  Hardware hardware;
+  hardware.arena_used = hardware.arena_bytes = linked->arena_bytes;
+  server.set_hardware(hardware);
   server.attach(0, &link);
 
   if (status == Status::kOk) {

@@ -11,8 +11,7 @@ namespace tinyol {
 
 constexpr uint32_t kMaxNameBytes = 15;
 
-// A name is 1 to 15 bytes of valid UTF-8 without control characters (U+0000-1F, U+7F-9F) and
-// without the marks that turn the direction of writing: it is shown in terminals and in HTML.
+// A class name is 1 to 15 bytes; name_rules.h says of what.
 Status check_class_name(const char* name, uint32_t length);
 
 struct ClassTable {

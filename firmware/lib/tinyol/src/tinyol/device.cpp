@@ -22,7 +22,10 @@ Status Device::load(const Model& model, FrozenNet* net, Refusal* refusal) {
   loaded_ = false;
   model_ = model;
   const Status status = learner_.begin(model_, net, refusal);
-  if (status != Status::kOk) return status;
+  if (status != Status::kOk) {
+    model_ = Model();
+    return status;
+  }
   windower_.begin(model_.pipeline);
   label_ = kNoClass;
   loaded_ = true;
@@ -30,8 +33,7 @@ Status Device::load(const Model& model, FrozenNet* net, Refusal* refusal) {
 }
 
 void Device::gap() {
-  if (!loaded_) return;
-  windower_.restart();
+  if (loaded_) windower_.restart();
   count_up(&learner_.state.counters.gaps);
 }
 
@@ -48,7 +50,6 @@ int Device::truth_for(uint64_t first_sample) {
 }
 
 bool Device::push_sample(const float sample[3], WindowResult* result) {
-  if (!loaded_) return false;
   Counters& counters = learner_.state.counters;
   const uint64_t index = counters.samples;
   if (index < kMostSamples) ++counters.samples;
@@ -57,7 +58,7 @@ bool Device::push_sample(const float sample[3], WindowResult* result) {
     gap();
     return false;
   }
-  if (!windower_.push(sample)) return false;
+  if (!loaded_ || !windower_.push(sample)) return false;
   windower_.take(&window_);
   const int truth = truth_for(index + 1 - model_.pipeline.window_len);
   const bool usable = learner_.process(window_, truth, result);

@@ -26,7 +26,8 @@ class Device {
   bool loaded() const { return loaded_; }
 
   // One sample, x y z in g. True when it completed a window, described in *result. A sample that
-  // is not finite or beyond kMaxSampleG is counted as refused and makes a gap.
+  // is not finite or beyond kMaxSampleG is counted as refused and makes a gap. Where nothing is
+  // loaded, samples are counted and no more.
   bool push_sample(const float sample[3], WindowResult* result);
 
   // The next sample does not follow the last one: the window starts anew.

@@ -29,6 +29,35 @@ bool parse_message(const uint8_t* data, uint32_t length, MessageHeader* header,
   return true;
 }
 
+bool needs_model(Request request) {
+  switch (request) {
+    case Request::kSettingsList:
+    case Request::kSettingSet:
+    case Request::kClassesList:
+    case Request::kClassAdd:
+    case Request::kClassRename:
+    case Request::kClassRemove:
+    case Request::kLabel:
+    case Request::kLabelBack:
+    case Request::kFineTune:
+    case Request::kMetrics:
+    case Request::kFeedBegin:
+    case Request::kFeed:
+    case Request::kFeedEnd:
+    case Request::kReset:
+    case Request::kSessionBegin:
+    case Request::kSave:
+    case Request::kImageGet:
+    case Request::kImageRead:
+    case Request::kImagePut:
+    case Request::kImageWrite:
+    case Request::kImageCommit:
+      return true;
+    default:
+      return false;
+  }
+}
+
 void begin_message(ByteWriter* out, const MessageHeader& header) {
   out->u8(kProtocolVersion);
   out->u8(static_cast<uint8_t>(header.kind));

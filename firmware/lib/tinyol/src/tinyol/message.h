@@ -48,7 +48,14 @@ enum class Request : uint8_t {
   kImageWrite = 39,
   kImageCommit = 40,
   kSelfTest = 44,
+  kHardware = 48,
+  kNameSet = 49,
+  kLocate = 50,
+  kCondition = 51,
 };
+
+// Refused with kNoModel by a device that has none.
+bool needs_model(Request request);
 
 enum class Event : uint8_t {
   kPrediction = 1,  // a window was completed

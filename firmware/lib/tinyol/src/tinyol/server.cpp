@@ -34,16 +34,18 @@ void write_refusal(ByteWriter* out, const Refusal& refusal) {
 }  // namespace
 
 void Server::begin(Device* device, const ServerIdentity& identity, uint8_t* staging,
-                   uint32_t staging_bytes, StateStore* store) {
+                   uint32_t staging_bytes, StateStore* store, BoardName* name) {
   device_ = device;
   identity_ = identity;
   staging_ = staging;
   staging_bytes_ = staging_bytes;
   store_ = store;
+  name_ = name;
   autosave_.saved(device->changes());
   for (uint64_t& index : logged_at_) index = 0 - kLogEverySamples;
   self_test_ = run_self_test().passed() ? kSelfTestArithmetic : 0;
-  if (run_net_self_test(device->learner().net(), device->model().golden).passed()) {
+  if (!device->loaded() ||
+      run_net_self_test(device->learner().net(), device->model().golden).passed()) {
     self_test_ |= kSelfTestNet;
   }
 }
@@ -181,6 +183,7 @@ void Server::tick(uint32_t now_ms) {
       log_once_in_a_while(LogKind::kPeerLost);
     }
   }
+  end_locating(now_ms);
   save_if_due(now_ms);
 }
 

@@ -7,7 +7,9 @@
 
 #include "tinyol/alarm_ring.h"
 #include "tinyol/autosave.h"
+#include "tinyol/board_name.h"
 #include "tinyol/device.h"
+#include "tinyol/hardware.h"
 #include "tinyol/link_session.h"
 #include "tinyol/message.h"
 #include "tinyol/state_store.h"
@@ -19,6 +21,8 @@ constexpr int kMaxLinks = 2;                // USB and Bluetooth
 constexpr uint32_t kPeerTimeoutMs = 10000;  // a peer that is silent for longer is gone
 constexpr uint16_t kSamplesPerEvent = 8;
 constexpr uint64_t kLogEverySamples = 1000;  // a kind of log message, at most
+constexpr uint32_t kMaxTextBytes = 80;       // of a log message or a condition
+constexpr int kMaxConditions = 4;
 
 // Bits of INFO's self-test at boot.
 constexpr uint32_t kSelfTestArithmetic = 1;
@@ -34,12 +38,15 @@ constexpr uint32_t kStoreFailed = 4;   // the last save failed: what was saved b
 constexpr uint32_t kCapabilityKernels = 1;  // the frozen net runs in our own kernels
 constexpr uint32_t kCapabilityTflm = 2;     // ... in TFLM's interpreter
 constexpr uint32_t kCapabilitySensor = 4;   // a sensor of its own; without, it must be fed
+constexpr uint32_t kCapabilityLed = 8;      // an LED that blinks while locating()
+constexpr uint32_t kCapabilityModel = 16;   // a model is loaded: said by the server itself
 
 struct ServerIdentity {
   uint32_t boot_id = 1;           // different after every boot; never 0
   uint32_t firmware_version = 0;  // major << 16 | minor << 8 | patch
   uint32_t capabilities = 0;
   const char* board = "";  // what it runs on, at most 15 bytes
+  float sensor_hz = 0.0f;  // rate of the board's own sensor; 0: it has none
 };
 
 // Counted since boot; all stop at 2^32 - 1.
@@ -58,9 +65,10 @@ class Server {
   // `staging` holds one state image while it is transferred: device.max_image_bytes() or more.
   // Runs both self-tests; what they found is in INFO, and logged to whoever listens. What the
   // device has learned by now counts as saved: import what `store` has before. Without a store
-  // SAVE is refused.
+  // SAVE is refused, without `name` NAME_SET. A device that was never loaded is served too: it
+  // counts and streams samples, and what needs a model is refused.
   void begin(Device* device, const ServerIdentity& identity, uint8_t* staging,
-             uint32_t staging_bytes, StateStore* store = nullptr);
+             uint32_t staging_bytes, StateStore* store = nullptr, BoardName* name = nullptr);
   void attach(int link_index, Link* link);
 
   // One message from a link. Answers through the link; malformed bytes are counted and ignored.
@@ -83,6 +91,17 @@ class Server {
   // A line for a person, to the links that stream the log; what is behind 80 bytes is cut off.
   void log(LogLevel level, const char* text);
 
+  // For HARDWARE's reply; cheap: whenever it changed, or each pass.
+  void set_hardware(const Hardware& hardware) { hardware_ = hardware; }
+
+  // What holds until it is taken back. Logged when it comes up, and to each link that begins to
+  // stream the log. `slot` is 0 to kMaxConditions - 1; `text` is copied, at most 80 bytes of it;
+  // "" takes the condition back. The same again is not told again.
+  void set_condition(int slot, LogLevel level, const char* text);
+
+  // A peer wants to see which board this is (LOCATE): blink.
+  bool locating(uint32_t now_ms) const;
+
   const AlarmRing& alarms() const { return alarms_; }
   bool feeding() const { return feeder_ != kNobody; }
   const ServerCounters& counters() const { return counters_; }
@@ -99,6 +118,11 @@ class Server {
     kSaveFailed
   };
   static constexpr int kLogKinds = 6;
+  struct Condition {
+    LogLevel level = LogLevel::kInformation;
+    uint8_t length = 0;                 // of the text; 0: it does not hold
+    char text[kMaxTextBytes + 1] = {};  // zero-terminated
+  };
   // What was not learned so far; a rise is logged.
   struct Skipped {
     uint32_t samples;
@@ -112,6 +136,8 @@ class Server {
   Status execute(int link_index, uint8_t opcode, ByteReader* in, ByteWriter* out, Refusal* refusal);
   Status execute_change(int link_index, uint8_t opcode, ByteReader* in, ByteWriter* out,
                         Refusal* refusal);
+  Status execute_hardware(int link_index, Request request, ByteReader* in, ByteWriter* out,
+                          Refusal* refusal);
   Status feed(ByteReader* in, ByteWriter* out, Refusal* refusal);
   Status begin_session(int link_index, ByteReader* in, ByteWriter* out, Refusal* refusal);
   void set_streams(LinkSession* session, uint8_t streams);
@@ -129,6 +155,12 @@ class Server {
   void write_identity(const LinkSession& session, ByteWriter* out) const;
   void write_info(ByteWriter* out) const;
   void write_alarms(ByteWriter* out) const;
+  void write_hardware(ByteWriter* out) const;
+  Status set_name(ByteReader* in, Refusal* refusal);
+  Status write_condition(uint8_t number, ByteWriter* out, Refusal* refusal) const;
+  uint8_t standing_conditions() const;
+  void log_conditions(LinkSession* session);
+  void end_locating(uint32_t now_ms);
   void accept_sample(const float sample[3]);
   void send_prediction(const WindowResult& result);
   void mark_gap();
@@ -136,6 +168,7 @@ class Server {
   void send_samples(const float sample[3]);
   void flush_samples(uint16_t still_to_count);
   void tell_changed(int link_index, uint8_t opcode, const uint8_t* payload, uint32_t bytes);
+  void log_to(LinkSession* session, LogLevel level, const char* text);
   void log_once_in_a_while(LogKind kind);
   Skipped skipped() const;
   void log_skipped_since(const Skipped& before);
@@ -163,6 +196,13 @@ class Server {
   Autosave autosave_;
   uint32_t saved_bytes_ = 0;  // of the image saved last
   bool save_failed_ = false;
+
+  BoardName* name_ = nullptr;
+  Hardware hardware_;
+  Condition conditions_[kMaxConditions];
+  bool locating_ = false;
+  uint32_t locating_from_ms_ = 0;
+  uint32_t locating_ms_ = 0;
 
   float pending_[3 * kSamplesPerEvent] = {};  // raw samples for the next event
   uint16_t n_pending_ = 0;

@@ -1,19 +1,13 @@
 // What each request does. Payloads: docs/wire-protocol.md.
 #include "tinyol/server.h"
 
-#include <string.h>
-
 #include <initializer_list>
 
-#include "tinyol/capacity.h"
-#include "tinyol/image.h"
 #include "tinyol/net_self_test.h"
 #include "tinyol/self_test.h"
 
 namespace tinyol {
 namespace {
-
-constexpr uint32_t kBoardBytes = 16;
 
 // A class name as it goes over the wire: u8 length, then the bytes.
 struct WireName {
@@ -52,67 +46,6 @@ void write_metrics(const Metrics& m, ByteWriter* out) {
 
 }  // namespace
 
-void Server::write_identity(const LinkSession& session, ByteWriter* out) const {
-  const Model& model = device_->model();
-  out->u16(session.last_sequence);
-  out->u16(static_cast<uint16_t>(session.max_message()));
-  out->u32(identity_.firmware_version);
-  out->u32(identity_.capabilities);
-  out->u16(kArithmeticVersion);
-  out->u16(kStateFormat);
-  out->bytes(model.id, kModelIdBytes);
-  out->f32(model.pipeline.rate_hz);
-  out->u16(model.pipeline.window_len);
-  out->u16(model.pipeline.hop);
-  out->u16(device_->learner().n_features());
-  out->u16(model.n_hidden);
-  out->u16(model.n_outputs);
-  out->u16(model.max_classes);
-  out->u16(model.ring_len);
-  out->u16(0);
-  out->u32(device_->max_image_bytes());
-  char board[kBoardBytes] = {};
-  for (uint32_t i = 0; i + 1 < kBoardBytes && identity_.board[i] != '\0'; ++i) {
-    board[i] = identity_.board[i];
-  }
-  out->bytes(board, sizeof(board));
-}
-
-uint32_t Server::read_identity(int link_index, uint8_t* out, uint32_t capacity) const {
-  ByteWriter writer(out, capacity);
-  write_identity(sessions_[link_index], &writer);
-  return writer.ok() ? writer.length() : 0;
-}
-
-void Server::write_info(ByteWriter* out) const {
-  const LearnedState& state = device_->state();
-  out->u64(state.counters.windows);
-  out->u32(state.counters.gaps);
-  out->u32(state.counters.refused_samples);
-  out->u32(state.counters.refused_windows);
-  for (const StepCounts* steps : {&state.classifier.steps, &state.reconstruction.steps}) {
-    out->u32(steps->applied);
-    out->u32(steps->not_finite);
-    out->u32(steps->over_limit);
-  }
-  out->u32(state.reconstruction.clamped_targets);
-  out->u32(device_->learner().fine_tune_left());
-  out->u16(static_cast<uint16_t>(static_cast<int16_t>(device_->current_label())));
-  out->u16(state.classes.size);
-  out->u8(feeding() ? 1 : 0);
-  for (int i = 0; i < 3; ++i) out->u8(0);
-  out->u32(device_->label_left());
-  out->u32(counters_.malformed);
-  out->u32(counters_.repeated);
-  out->u32(counters_.refused);
-  out->u32(counters_.lost_peers);
-  out->u32(counters_.lost_events);
-  out->u32(self_test_);
-  out->u32(store_ != nullptr ? store_->saves() : 0);
-  out->u32(store_ != nullptr ? store_->wear() : 0);
-  out->u32(store_flags());
-}
-
 void Server::write_alarms(ByteWriter* out) const {
   constexpr uint32_t kAlarmBytes = 24;
   const uint32_t room = (out->remaining() - 8) / kAlarmBytes;
@@ -131,8 +64,11 @@ void Server::write_alarms(ByteWriter* out) const {
 
 Status Server::execute(int link_index, uint8_t opcode, ByteReader* in, ByteWriter* out,
                        Refusal* refusal) {
-  LinkSession& session = sessions_[link_index];
-  switch (static_cast<Request>(opcode)) {
+  const Request request = static_cast<Request>(opcode);
+  if (needs_model(request) && !device_->loaded()) {
+    return refuse(refusal, Status::kNoModel, "model");
+  }
+  switch (request) {
     case Request::kPing:
       return complete(*in) ? Status::kOk : malformed(refusal);
     case Request::kGoodbye:
@@ -171,13 +107,16 @@ Status Server::execute(int link_index, uint8_t opcode, ByteReader* in, ByteWrite
     case Request::kStream: {
       const uint8_t streams = in->u8();
       if (!complete(*in) || streams > kStreamAll) return malformed(refusal);
-      set_streams(&session, streams);
+      set_streams(&sessions_[link_index], streams);
       return Status::kOk;
     }
     case Request::kSelfTest: {
       if (!complete(*in)) return malformed(refusal);
-      for (const SelfTest& result : {run_self_test(), run_net_self_test(device_->learner().net(),
-                                                                        device_->model().golden)}) {
+      SelfTest net = {0, 0};  // without a model there is none that could fail: 0, as expected
+      if (device_->loaded()) {
+        net = run_net_self_test(device_->learner().net(), device_->model().golden);
+      }
+      for (const SelfTest& result : {run_self_test(), net}) {
         out->u32(result.expected_crc);
         out->u32(result.found_crc);
       }
@@ -190,6 +129,11 @@ Status Server::execute(int link_index, uint8_t opcode, ByteReader* in, ByteWrite
     case Request::kImagePut:
     case Request::kImageWrite:
       return transfer(link_index, opcode, in, out, refusal);
+    case Request::kHardware:
+    case Request::kNameSet:
+    case Request::kLocate:
+    case Request::kCondition:
+      return execute_hardware(link_index, request, in, out, refusal);
     default:
       break;
   }
@@ -287,7 +231,9 @@ Status Server::execute_change(int link_index, uint8_t opcode, ByteReader* in, By
 
 void Server::set_streams(LinkSession* session, uint8_t streams) {
   flush_samples(0);  // what is pending belongs to those who listened so far
+  const bool begins_log = (streams & ~session->streams & kStreamLog) != 0;
   session->streams = streams;
+  if (begins_log) log_conditions(session);
   if (self_test_ != kSelfTestPassed) log_once_in_a_while(LogKind::kSelfTest);
 }
 

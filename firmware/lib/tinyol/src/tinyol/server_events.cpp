@@ -10,7 +10,6 @@ namespace {
 
 constexpr uint32_t kMaxEventBytes = 12 + 12 * kSamplesPerEvent;  // of payload
 constexpr uint32_t kGapsAt = 9;                                  // in a SAMPLES event's payload
-constexpr uint32_t kMaxTextBytes = 80;
 static_assert(kMessageHeaderBytes + kMaxEventBytes <= kMinMessageBytes, "every link carries them");
 static_assert(kMaxSampleG == 1e4f, "the text below says so");
 
@@ -134,15 +133,19 @@ void Server::tell_changed(int link_index, uint8_t opcode, const uint8_t* payload
 }
 
 void Server::log(LogLevel level, const char* text) {
+  for (LinkSession& session : sessions_) {
+    if (session.wants(kStreamLog)) log_to(&session, level, text);
+  }
+}
+
+void Server::log_to(LinkSession* session, LogLevel level, const char* text) {
   uint8_t payload[kOutcomeBytes + kMaxTextBytes];
   ByteWriter out(payload, sizeof(payload));
   out.u8(static_cast<uint8_t>(level));
   for (int i = 0; i < 3; ++i) out.u8(0);
   out.u64(device_->state().counters.samples);
   while (*text != '\0' && out.remaining() > 0) out.u8(static_cast<uint8_t>(*text++));
-  for (LinkSession& session : sessions_) {
-    if (session.wants(kStreamLog)) send_event(&session, Event::kLog, payload, out.length());
-  }
+  send_event(session, Event::kLog, payload, out.length());
 }
 
 void Server::log_once_in_a_while(LogKind kind) {

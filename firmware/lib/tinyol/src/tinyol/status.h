@@ -11,7 +11,7 @@ enum class Status : int8_t {
   kFull = -2,             // no room: classes, windows in the ring, bytes in the buffer
   kNotFound = -3,         // no class, setting or section of that name
   kExists = -4,           // a class of that name is there already
-  kBadName = -5,          // empty, longer than 15 bytes, not UTF-8, or with control characters
+  kBadName = -5,          // empty, too long, not UTF-8, or with control characters
   kBadValue = -6,         // outside the range of the setting or field
   kTooSmall = -7,         // this build's arrays are too small for the model: see Refusal
   kTruncated = -8,        // fewer bytes than the format says
