@@ -1,7 +1,8 @@
 """A bundle's model as C++ that a board's firmware links in: arrays, and the sizes of a build.
 
-Three files: `model_data.h` and `model_data.cpp`, and `model_flags.txt`, the compiler's options
-for every C++ file of that build, one a line.
+`model_data.h` and `model_data.cpp` hold the model image; `model_tflite.h` and `model_tflite.cpp`
+the .tflite model, for a build whose frozen net runs in TFLM's interpreter; `model_flags.txt` the
+compiler's options for every C++ file of that build, one a line.
 """
 
 from __future__ import annotations
@@ -12,13 +13,14 @@ from tinyol_sim.bundle import Bundle
 from tinyol_sim.emulator.capacities import Capacities, capacities_for
 from tinyol_sim.errors import BundleError
 from tinyol_sim.files import write_whole
+from tinyol_sim.tflm_arrays import tflm_files
 
 FLAGS_FILE = "model_flags.txt"
 _BYTES_A_LINE = 16
 
 
 def write_c_arrays(bundle: Bundle, folder: Path) -> list[Path]:
-    """Writes the three files into `folder`, which is made if it is not there.
+    """Writes the files into `folder`, which is made if it is not there.
 
     A file whose content is what it should be is left alone, so that a build is not made again.
 
@@ -33,6 +35,7 @@ def write_c_arrays(bundle: Bundle, folder: Path) -> list[Path]:
     texts = {
         "model_data.h": _header(bundle, sizes),
         "model_data.cpp": _source(bundle.model_image),
+        **tflm_files(bundle, _initialiser(bundle.tflite)),
         FLAGS_FILE: "".join(f"-D{name}={value}\n" for name, value in sizes.macros.items()),
     }
     try:
@@ -72,15 +75,19 @@ extern uint8_t model_arena[kModelArenaBytes];  // the frozen net's working memor
 """
 
 
-def _source(image: bytes) -> str:
-    lines = (
-        "    " + ", ".join(f"0x{byte:02x}" for byte in image[at : at + _BYTES_A_LINE]) + ",\n"
-        for at in range(0, len(image), _BYTES_A_LINE)
+def _initialiser(data: bytes) -> str:
+    """The lines between an array's braces."""
+    return "".join(
+        "    " + ", ".join(f"0x{byte:02x}" for byte in data[at : at + _BYTES_A_LINE]) + ",\n"
+        for at in range(0, len(data), _BYTES_A_LINE)
     )
+
+
+def _source(image: bytes) -> str:
     return (
         "// Written by `tinyol model export`.\n"
         '#include "model_data.h"\n\nnamespace tinyol {\n\n'
         "alignas(8) const uint8_t kModelImage[kModelImageBytes] = {\n"
-        + "".join(lines)
+        + _initialiser(image)
         + "};\n\nalignas(8) uint8_t model_arena[kModelArenaBytes];\n\n}  // namespace tinyol\n"
     )

@@ -213,7 +213,7 @@ def import_model(
     metavar="DIR",
     required=True,
     type=click.Path(file_okay=False, path_type=Path),
-    help="Folder for model_data.h, model_data.cpp and model_flags.txt.",
+    help="Folder for model_data.h and .cpp, model_tflite.h and .cpp, and model_flags.txt.",
 )
 @click.option(
     "--rate-hz",
@@ -225,7 +225,9 @@ def import_model(
 def export(bundle: Path | None, folder: Path, rate_hz: float | None) -> None:
     """Write BUNDLE as C++ that a board's firmware links in.
 
-    Without BUNDLE, the one that ships for --rate-hz (119 Hz if that is not given). The options in
+    Without BUNDLE, the one that ships for --rate-hz (119 Hz if that is not given). model_data.h and
+    .cpp hold the model image, with the net for TinyOL's own kernels; model_tflite.h and .cpp the
+    .tflite model, for a firmware that runs it in TFLM's interpreter. The options in
     model_flags.txt are for every C++ file of the firmware: its arrays then fit the model exactly.
     """
     loaded = default_bundle(rate_hz or SHIPPED_HZ) if bundle is None else Bundle.load(bundle)
