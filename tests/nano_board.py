@@ -7,15 +7,14 @@ sees of them.
 from __future__ import annotations
 
 import ctypes
-import shutil
 import struct
 import zlib
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from native_build import KEPT, REPO, build, compilers, sources_of_core
-from wire_by_hand import decode_frame, encode_frame
+from wire_by_hand import IMAGE_GET, IMAGE_READ, decode_frame, encode_frame
 
 from tinyol_sim.bundle import Bundle, default_bundle
 from tinyol_sim.c_arrays import write_c_arrays
@@ -23,53 +22,103 @@ from tinyol_sim.emulator.capacities import capacities_for
 
 SKETCH = "firmware/boards/nano33ble/src"
 STUBS = "tests/stubs/arduino"
+TFLM_NET = "firmware/lib/tflm_net/src"
+TFLM_STUBS = "tests/stubs/tflm"
 RATE_HZ = {1: 119.0, 2: 100.0}
 SERVICE = "7b1e000%d-6c0f-4e5a-9a7d-54696e794f4c"
 CONTROL, EVENTS, BULK, INFO_VALUE = (SERVICE % number for number in (2, 3, 4, 5))
 EVENT, LOG = 3, 4
+CLASS_ADD, STREAM, SAVE = 13, 24, 34
+HARDWARE, NAME_SET, LOCATE, CONDITION = 48, 49, 50, 51
+FLASH_BYTES = 0x8000
 # As the Arduino core compiles, as far as a host's compiler can.
 FLAGS = ("-std=gnu++14", "-O1", "-funsigned-char", "-fexceptions")
+NewBoard = Callable[..., "NanoBoard"]
 _HEADER = struct.Struct("<BBBBHHIHH")
 
 
-def build_firmware(revision: int, bundle: Bundle | None = None) -> Path:
-    """The firmware with a bundle (the one that ships for its rate) as a shared library."""
+def build_firmware(revision: int, frozen: str = "kernels", bundle: Bundle | None = None) -> Path:
+    """The firmware with a bundle (the one that ships for its rate); frozen: what runs it."""
     loaded = bundle or default_bundle(RATE_HZ[revision])
     model = KEPT / f"model-{loaded.model_id}"  # the same for every run: what is built is kept
     write_c_arrays(loaded, model)
+    folders = [REPO / SKETCH, REPO / STUBS, model]
+    if frozen == "tflm":
+        folders += [REPO / TFLM_STUBS, REPO / TFLM_NET, REPO / TFLM_NET / "tflm_net"]
     sources = [
         *sources_of_core(),
-        *(p.relative_to(REPO).as_posix() for p in sorted((REPO / SKETCH).glob("*.cpp"))),
-        *(p.relative_to(REPO).as_posix() for p in sorted((REPO / STUBS).glob("*.cpp"))),
-        str(model / "model_data.cpp"),
+        *(
+            p.relative_to(REPO).as_posix()
+            for folder in folders
+            for p in sorted(folder.glob("*.cpp"))
+        ),
     ]
-    includes = [f"-I{folder}" for folder in (REPO / SKETCH, REPO / STUBS, model)]
+    includes = [f"-I{folder}" for folder in folders]
     flags = [*FLAGS, *includes, f"-DTINYOL_NANO33BLE_REV={revision}", f"-DMODEL={loaded.model_id}"]
     flags.append(f"-DSTAMP={_stamp()}")
+    if frozen != "tflm":  # which is the default
+        flags.append(f"-DTINYOL_FROZEN={frozen}")
     return build(
         compilers()[0], f"nano{revision}.so", sources, flags,
         capacities_for(loaded.model_image).macros,
     )  # fmt: skip
 
 
+def with_crc(image: bytes) -> bytes:
+    """A model image that was altered, with the checksum that belongs to it."""
+    return image[:-4] + struct.pack("<I", zlib.crc32(image[:-4]))
+
+
+def capabilities(hello: bytes) -> int:
+    """Of HELLO's reply."""
+    return int(struct.unpack_from("<I", hello, 8)[0])
+
+
+def boards_in(folder: Path) -> NewBoard:
+    """Makes boards, each from a power-up of its own: build_firmware()'s and NanoBoard's options."""
+
+    def new(revision: int = 1, frozen: str = "kernels", **options: object) -> NanoBoard:
+        library = build_firmware(revision, frozen)
+        return NanoBoard(library, folder, revision, **options)  # type: ignore[arg-type]
+
+    return new
+
+
 def _stamp() -> int:
     """Changes with the sketch and the stubs, which the build itself does not look at."""
     found = 0
-    for folder in (SKETCH, STUBS):
+    for folder in (SKETCH, STUBS, TFLM_STUBS, TFLM_NET):
         for path in sorted((REPO / folder).rglob("*.*")):
             found = zlib.crc32(path.read_bytes(), found)
     return found
 
 
 @dataclass
+class Flash:
+    """The 32 KB behind the program, which outlive a board."""
+
+    bytes: ctypes.Array[ctypes.c_char] = field(
+        default_factory=lambda: ctypes.create_string_buffer(b"\xff" * FLASH_BYTES, FLASH_BYTES)
+    )
+
+
+@dataclass
 class NanoBoard:
-    """One board, from power-up; time goes by in run() alone."""
+    """One board, from power-up; time goes by in run() alone.
+
+    patch: bytes of the firmware that are others in this board's, such as its model image.
+    """
 
     library: Path
     folder: Path
     revision: int = 1
     retained: Sequence[int] = (0, 0)  # by a reset: RESETREAS, GPREGRET2
     sensor: int = 1
+    flash: Flash = field(default_factory=Flash)
+    patch: tuple[bytes, bytes] | None = None
+    before: Callable[[ctypes.CDLL], object] | None = None  # the first line of setup() is run
+    flash_fails: bool = False
+    radio_off: bool = False
     session: int = 0
     boot_id: int = 0
     sequence: int = 0
@@ -81,11 +130,20 @@ class NanoBoard:
         number = len(list(self.folder.iterdir()))
         # A copy: the loader would hand out the same variables again for the same file.
         copy = self.folder / f"board{number}.so"
-        shutil.copy(self.library, copy)
+        firmware = self.library.read_bytes()
+        if self.patch is not None:
+            assert firmware.count(self.patch[0]) == 1
+            assert len(self.patch[0]) == len(self.patch[1])
+            firmware = firmware.replace(*self.patch)
+        copy.write_bytes(firmware)
         self.lib = ctypes.CDLL(str(copy))
         self.lib.stub_radio_name.restype = ctypes.c_char_p
         self.lib.stub_retain((ctypes.c_uint32 * 2)(*self.retained))
         self.lib.stub_sensor(self.sensor)
+        self.lib.stub_flash(self.flash.bytes)
+        self.lib.stub_flash_fails(self.flash_fails)
+        self.lib.stub_radio_off(self.radio_off)
+        self.behind = self.before(self.lib) if self.before is not None else None  # kept alive
         assert self.lib.stub_setup() == 0
 
     def run(self, ms: int) -> bool:
@@ -95,6 +153,10 @@ class NanoBoard:
     def kept(self) -> list[int]:
         """What a reset kept, for the next board."""
         return list((ctypes.c_uint32 * 2).in_dll(self.lib, "stub_retained"))
+
+    def name(self) -> str:
+        """As the radio advertises it."""
+        return str(self.lib.stub_radio_name().decode())
 
     def led(self) -> str:
         """The colours that are lit: "rgb", "b", ""."""
@@ -107,26 +169,60 @@ class NanoBoard:
         """Opens the port and says HELLO; the reply's own fields."""
         self.lib.stub_usb_open(1)
         self.run(5)
-        header, fields = self.exchange(1, struct.pack("<QQ", 5, 0))
+        self.session = self.boot_id = self.sequence = 0
+        header, _, fields = self.exchange(1, struct.pack("<QQ", 5, 0))
         self.session, self.boot_id = header[4], header[6]
+        self.sequence = int(header[5])
         return fields
 
     def request(self, opcode: int, payload: bytes = b"") -> bytes:
         """A request that is executed; the reply's own fields."""
         self.sequence += 1
-        return self.exchange(opcode, payload)[1]
+        _, status, fields = self.exchange(opcode, payload)
+        assert status == 0, (opcode, status, fields[:32])
+        return fields
 
-    def exchange(self, opcode: int, payload: bytes) -> tuple[tuple[int, ...], bytes]:
-        frame = encode_frame(self.message(opcode, payload))
+    def refused(self, opcode: int, payload: bytes = b"") -> tuple[int, str]:
+        """A request that is not executed: the status, and what was refused."""
+        self.sequence += 1
+        _, status, fields = self.exchange(opcode, payload)
+        return status, fields[:32].rstrip(b"\0").decode()
+
+    def state(self) -> bytes:
+        """The state image, as it is now."""
+        (left,) = struct.unpack_from("<I", self.request(IMAGE_GET))
+        image = b""
+        while left > 0:
+            n = min(left, 400)
+            image += self.request(IMAGE_READ, struct.pack("<II", len(image), n))
+            left -= n
+        return image
+
+    def conditions(self) -> list[str]:
+        """What stands."""
+        found: list[str] = []
+        while True:
+            self.sequence += 1
+            _, status, fields = self.exchange(CONDITION, bytes([len(found)]))
+            if status != 0:
+                return found
+            found.append(fields[4:].decode())
+
+    def exchange(self, opcode: int, payload: bytes) -> tuple[tuple[int, ...], int, bytes]:
+        """A request and its reply: header, status, own fields."""
+        frame = self.frame(opcode, payload)
         self.lib.stub_usb_write(frame, len(frame))
         for _ in range(50):
             for message in self.read_usb(20):
                 header = _HEADER.unpack_from(message)
                 if header[1] == 2 and header[5] == self.sequence:
                     status = struct.unpack_from("<b", message, 16)[0]
-                    assert status == 0, (opcode, status, message[28:60])
-                    return header, message[28:]
+                    return header, status, message[28:]
         raise AssertionError(f"no reply to request {opcode}")
+
+    def frame(self, opcode: int, payload: bytes) -> bytes:
+        """A request as it goes over the wire."""
+        return encode_frame(self.message(opcode, payload))
 
     def message(self, opcode: int, payload: bytes = b"") -> bytes:
         """A request with the next sequence number."""

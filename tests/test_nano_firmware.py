@@ -5,14 +5,25 @@ from __future__ import annotations
 import importlib.util
 import struct
 import zlib
-from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 from emulator_cases import HAS_GCC, int8_bundle
-from nano_board import BULK, CONTROL, EVENTS, INFO_VALUE, NanoBoard, build_firmware
+from nano_board import (
+    BULK,
+    CLASS_ADD,
+    CONTROL,
+    EVENTS,
+    INFO_VALUE,
+    STREAM,
+    NanoBoard,
+    NewBoard,
+    boards_in,
+    capabilities,
+    with_crc,
+)
 from native_build import compilers
 from wire_by_hand import FEED_BEGIN, INFO, LABEL, SELF_TEST, SETTING_SET, open_wire
 
@@ -24,29 +35,15 @@ from tinyol_sim.emulator.machine import new_machine
 from tinyol_sim.settings import SETTINGS
 
 pytestmark = pytest.mark.skipif(not compilers(), reason="no C++ compiler: neither g++ nor clang++")
-STREAM, CLASS_ADD = 24, 13
 SAMPLES = 2
 GONE, RUNS, SILENT, REPEATS = range(4)
 HAS_SENSOR = 4
-NewBoard = Callable[..., NanoBoard]
 LOST_EVENTS_AT = 80  # in INFO's fields
 
 
-@pytest.fixture(scope="module")
-def libraries() -> dict[int, Path]:
-    return {revision: build_firmware(revision) for revision in (1, 2)}
-
-
 @pytest.fixture
-def board(libraries: dict[int, Path], tmp_path: Path) -> NewBoard:
-    def new(revision: int = 1, **options: object) -> NanoBoard:
-        return NanoBoard(libraries[revision], tmp_path, revision, **options)  # type: ignore[arg-type]
-
-    return new
-
-
-def capabilities(hello: bytes) -> int:
-    return int(struct.unpack_from("<I", hello, 8)[0])
+def board(tmp_path: Path) -> NewBoard:
+    return boards_in(tmp_path)
 
 
 def samples_of(board: NanoBoard) -> list[tuple[int, int, np.ndarray]]:
@@ -131,11 +128,13 @@ def test_without_a_sensor_the_board_says_so_and_can_be_fed(board: NewBoard) -> N
     assert nano.led() == "b"
 
 
-def test_a_model_for_another_rate_is_refused(tmp_path: Path) -> None:
-    nano = NanoBoard(build_firmware(1, default_bundle(100.0)), tmp_path)
+def test_a_model_for_another_rate_is_refused(board: NewBoard) -> None:
+    image = default_bundle(119.0).model_image
+    other = image.replace(struct.pack("<f", 119.0), struct.pack("<f", 100.0), 1)
+    nano = board(patch=(image, with_crc(other)))
     assert not capabilities(nano.open_usb()) & HAS_SENSOR
     nano.request(STREAM, bytes([2 + 8]))
-    nano.listen(12000)
+    nano.read_usb(2000)
     assert any("another sampling rate" in line for line in nano.logs)
     assert samples_of(nano) == []
     assert {nano.led() for _ in range(20) if not nano.run(50)} == {"r", ""}
@@ -278,18 +277,18 @@ def test_a_stalled_loop_resets_the_board_and_the_next_boot_says_where(board: New
     assert nano.lib.stub_setup() == 0  # the same RAM: what was retained is there
     nano.open_usb()
     nano.request(STREAM, b"\x08")
-    nano.listen(12000)
+    nano.read_usb(100)
     assert "last run: stalled at 0x000123ab" in nano.logs
     # RAM that a bootloader overwrote: a register is left.
     after = board(retained=nano.kept())
     after.open_usb()
     after.request(STREAM, b"\x08")
-    after.listen(12000)
+    after.read_usb(100)
     assert "last run: stalled" in after.logs
     again = board(retained=(0, 0))
     again.open_usb()
     again.request(STREAM, b"\x08")
-    again.listen(12000)
+    again.read_usb(100)
     assert again.logs == []
 
 
@@ -300,7 +299,7 @@ def test_a_fatal_error_is_recorded_and_a_warning_is_not(board: NewBoard) -> None
     after = board(retained=nano.kept())
     after.open_usb()
     after.request(STREAM, b"\x08")
-    after.listen(12000)
+    after.read_usb(100)
     assert "last run: crashed" in after.logs
 
 
@@ -308,7 +307,7 @@ def test_the_chips_watchdog_is_longer_than_an_upload_and_fed(board: NewBoard) ->
     nano = board(retained=(2, 0))  # DOG
     nano.open_usb()
     nano.request(STREAM, b"\x08")
-    nano.listen(12000)
+    nano.read_usb(100)
     assert "last run: hung, interrupts off" in nano.logs
 
 

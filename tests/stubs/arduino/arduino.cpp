@@ -3,7 +3,6 @@
 
 #include <USB/PluggableUSBSerial.h>
 #include <mbed.h>
-#include <string.h>
 
 #include <deque>
 
@@ -85,14 +84,6 @@ int USBSerial::read() {
   const int byte = usb.to_board.front();
   usb.to_board.pop_front();
   return byte;
-}
-size_t USBSerial::write(uint8_t byte) {
-  usb.to_host.push_back(byte);
-  return 1;
-}
-size_t USBSerial::print(const char* text) {
-  usb.to_host.insert(usb.to_host.end(), text, text + strlen(text));
-  return strlen(text);
 }
 void USBSerial::send_nb(uint8_t* buffer, uint32_t size, uint32_t* actual, bool) {
   *actual = usb.open && !usb.stuck ? size : 0;

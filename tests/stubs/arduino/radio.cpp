@@ -33,7 +33,11 @@ constexpr uint32_t kNotificationAt = 12;  // in a packet: HCI's and L2CAP's head
 
 std::deque<std::pair<uint16_t, Bytes>> to_board;
 std::deque<std::pair<uint16_t, Bytes>> to_central;
-std::string local_name;
+const char* local_name = nullptr;  // the library keeps the pointer,
+int name_room = 31;                // and reckons by what stands there
+std::string advertised_name;
+uint32_t advertised = 0;
+bool radio_off = false;
 uint32_t mtu = 23;
 uint32_t under_way = 0;
 bool full = false;
@@ -92,6 +96,7 @@ void BLEService::addCharacteristic(BLECharacteristic&) {}
 int BLELocalDevice::begin() {
   uint16_t bytes = 0;
   uint8_t packets = 0;
+  if (radio_off) return 0;
   return HCI.readLeBufferSize(bytes, packets) == 0;
 }
 void BLELocalDevice::poll() {
@@ -102,6 +107,12 @@ bool BLELocalDevice::disconnect() {
   return true;
 }
 bool BLELocalDevice::setLocalName(const char* name) {
+  constexpr int kOverhead = 2;
+  const auto bytes_of = [](const char* text) { return static_cast<int>(strlen(text)) + kOverhead; };
+  const bool had = local_name != nullptr && local_name[0] != '\0';
+  const int room = name_room + (had ? bytes_of(local_name) : 0) - bytes_of(name);
+  if (room < 0) return false;
+  name_room = room;
   local_name = name;
   return true;
 }
@@ -114,6 +125,9 @@ void BLELocalDevice::setConnectionInterval(uint16_t, uint16_t) {}
 void BLELocalDevice::setSupervisionTimeout(uint16_t) {}
 void BLELocalDevice::setAdvertisingInterval(uint16_t) {}
 int BLELocalDevice::advertise() {
+  if (connected) return 0;  // the controller refuses
+  advertised_name = local_name;
+  ++advertised;
   return 1;
 }
 
@@ -207,7 +221,13 @@ uint32_t stub_radio_read_value(const char* uuid, uint8_t* bytes, uint32_t capaci
   return static_cast<uint32_t>(n);
 }
 const char* stub_radio_name() {
-  return local_name.c_str();
+  return advertised_name.c_str();
+}
+uint32_t stub_radio_advertised() {
+  return advertised;
+}
+void stub_radio_off(int off) {
+  radio_off = off != 0;
 }
 int stub_radio_connected() {
   return connected ? 1 : 0;

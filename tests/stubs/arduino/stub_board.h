@@ -35,6 +35,13 @@ int stub_led(void);
 extern uint32_t stub_retained[2];  // RESETREAS, GPREGRET2
 void stub_retain(const uint32_t retained[2]);
 
+// The 32 KB of flash behind the program, which are the test's; without, blank ones of its own.
+void stub_flash(uint8_t* kept);
+// The power ends in the middle of an operation, an erase or a word's write, after so many whole
+// ones: stub_run() returns 1. 2^32 - 1: never.
+void stub_flash_cut(uint32_t operations);
+void stub_flash_fails(int fails);  // its driver does not start
+
 // The central's end of the radio.
 void stub_radio_connect(int connected, uint32_t mtu);
 void stub_radio_subscribe(const char* uuid);
@@ -42,6 +49,8 @@ void stub_radio_write(const char* uuid, const uint8_t* bytes, uint32_t length);
 uint32_t stub_radio_read(char* uuid, uint8_t* bytes, uint32_t capacity);  // a notification
 void stub_radio_full(int full);  // the controller takes nothing more
 uint32_t stub_radio_read_value(const char* uuid, uint8_t* bytes, uint32_t capacity);
-const char* stub_radio_name(void);
+const char* stub_radio_name(void);     // as advertised
+uint32_t stub_radio_advertised(void);  // how often it was begun
+void stub_radio_off(int off);          // it does not start
 int stub_radio_connected(void);
 }

@@ -1,5 +1,6 @@
 #include "ble_port.h"
 
+#include <Arduino.h>
 #include <string.h>
 
 #include <initializer_list>
@@ -12,6 +13,7 @@ namespace nano33ble {
 namespace {
 
 constexpr char kUserDescription[] = "2901";
+constexpr uint32_t kAdvertiseAgainMs = 1000;
 constexpr uint32_t kRoomWaitMs = 20;  // two samples' time
 constexpr uint32_t kAttHeaderBytes = 3;
 constexpr int kMaxIdentityBytes = 128;
@@ -44,9 +46,10 @@ void BlePort::describe_characteristics() {
   describe(&info_, "TinyOL identity");
 }
 
-bool BlePort::begin(Server* server, int link_index, const char* name) {
+bool BlePort::begin(Server* server, int link_index, const BoardName* name) {
   server_ = server;
   link_index_ = link_index;
+  name_ = name;
   the_port = this;
   link_.begin(server, link_index, this);
   server->attach(link_index, &link_);
@@ -61,14 +64,12 @@ bool BlePort::begin(Server* server, int link_index, const char* name) {
   }
   update_info();
 
-  BLE.setLocalName(name);   // goes into the scan response: the advertisement has room for
-  BLE.setDeviceName(name);  // the service's UUID alone
   BLE.setAdvertisedService(service_);
   BLE.addService(service_);
   BLE.setConnectionInterval(kShortestInterval, kLongestInterval);
   BLE.setSupervisionTimeout(kSupervisionTimeout);
   BLE.setAdvertisingInterval(kAdvertisingInterval);
-  started_ = BLE.advertise() != 0;
+  started_ = advertise(millis());
   return started_;
 }
 
@@ -103,6 +104,25 @@ void BlePort::follow_connection(uint32_t now_ms) {
   if (!connected_) stalled_ = false;
 }
 
+bool BlePort::advertise(uint32_t now_ms) {
+  const uint32_t changes = name_->changes();
+  names_index_ ^= 1;
+  char* name = names_[names_index_];
+  memcpy(name, name_->text(), strnlen(name_->text(), kMaxBoardNameBytes) + 1);
+  BLE.setLocalName(name);   // goes into the scan response: the advertisement has room for
+  BLE.setDeviceName(name);  // the service's UUID alone
+  advertised_ms_ = now_ms;
+  if (BLE.advertise() == 0) return false;
+  advertised_ = changes;
+  return true;
+}
+
+// While somebody is connected the controller may refuse to advertise: that waits.
+void BlePort::follow_name(uint32_t now_ms) {
+  if (advertised_ == name_->changes() || connected_ || radio_connected()) return;
+  if (now_ms - advertised_ms_ >= kAdvertiseAgainMs) advertise(now_ms);
+}
+
 void BlePort::poll(uint32_t now_ms) {
   if (!started_) return;
   BLE.poll();
@@ -114,6 +134,7 @@ void BlePort::poll(uint32_t now_ms) {
     heard_ms_ = now_ms;
     link_.on_write(characteristic, value, length, now_ms);
   }
+  follow_name(now_ms);
   if (connected_ && now_ms - heard_ms_ > kSilentCentralMs) {
     heard_ms_ = now_ms;
     BLE.disconnect();

@@ -5,6 +5,7 @@
 #include <stdint.h>
 
 #include "ble_inbox.h"
+#include "tinyol/board_name.h"
 #include "tinyol/gatt_link.h"
 
 namespace tinyol {
@@ -21,9 +22,9 @@ class BlePort final : public GattPort {
  public:
   BlePort();
 
-  // Starts the radio and advertises as `name`. Attaches a link to the server, as `link_index`.
-  // There is one port. False: the radio does not start.
-  bool begin(Server* server, int link_index, const char* name);
+  // Starts the radio and advertises as `name`, anew when that changes. Attaches a link to the
+  // server, as `link_index`. There is one port. False: the radio does not start.
+  bool begin(Server* server, int link_index, const BoardName* name);
 
   // Call in every pass of the main loop.
   void poll(uint32_t now_ms);
@@ -40,6 +41,8 @@ class BlePort final : public GattPort {
   void describe_characteristics();
   void update_info();
   void follow_connection(uint32_t now_ms);
+  void follow_name(uint32_t now_ms);
+  bool advertise(uint32_t now_ms);
 
   Server* server_ = nullptr;
   int link_index_ = 0;
@@ -50,6 +53,14 @@ class BlePort final : public GattPort {
   bool stalled_ = false;  // the controller had no room the last time: do not wait again
   uint32_t connections_ = 0;
   uint32_t heard_ms_ = 0;
+
+  const BoardName* name_ = nullptr;
+  uint32_t advertised_ = 0;     // of the name's changes
+  uint32_t advertised_ms_ = 0;  // or tried to
+  // The library keeps the pointer, and reckons with the text that stood there before: so the next
+  // name goes to the other one.
+  char names_[2][kMaxBoardNameBytes + 1] = {};
+  int names_index_ = 0;
 
   BLEService service_;
   BLECharacteristic control_;

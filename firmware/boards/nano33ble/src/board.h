@@ -1,16 +1,18 @@
-// The whole board: one device and its server behind USB and Bluetooth, a sensor, an LED.
+// The whole board: one device and its server behind USB and Bluetooth, a sensor, flash, an LED.
 #pragma once
 
 #include <stdint.h>
 
 #include "ble_port.h"
 #include "board_identity.h"
+#include "board_memory.h"
 #include "fault_record.h"
 #include "linked_model.h"
+#include "refusal_text.h"
 #include "sensor_feed.h"
-#include "standing_log.h"
 #include "status_led.h"
 #include "tinyol/capacity.h"
+#include "tinyol/hardware.h"
 #include "tinyol/server.h"
 #include "tinyol/settings.h"
 #include "usb_link.h"
@@ -32,12 +34,14 @@ class Board {
                                             4 * kMaxInputs * (kMaxHidden + 1) +
                                             4 * kMaxClasses * kMaxClasses;
 
+  void load_model();
   void begin_server(bool sensor_found);
-  [[noreturn]] void stop_refused(const Refusal& refusal);
-  BoardStatus status(SensorState sensor) const;
-  void tell_log(SensorState sensor, uint32_t now_ms);
+  void tell_what_boot_found();
+  void tell_sensor();
+  BoardStatus status(uint32_t now_ms) const;
 
   LinkedModel linked_;
+  BoardMemory memory_;
   Server server_;
   UsbLink usb_;
   BlePort ble_;
@@ -45,11 +49,8 @@ class Board {
   bool radio_works_ = false;
   FaultRecord last_fault_;
   char last_fault_text_[kFaultTextBytes] = {};
-  char dropped_text_[48] = {};
+  char model_text_[kRefusalTextBytes] = {};  // why it was refused
   uint32_t told_dropped_ = 0;
-  StandingLine fault_line_;
-  StandingLine sensor_line_;
-  StandingLine radio_line_;
   alignas(8) uint8_t staging_[kStagingBytes] = {};
 };
 

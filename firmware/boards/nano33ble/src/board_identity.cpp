@@ -28,10 +28,10 @@ uint32_t make_boot_id() {
   return id != 0 ? id : 1;
 }
 
-void board_name(char name[kNameBytes]) {
+void make_default_name(char name[kDefaultNameBytes]) {
   constexpr char kDigits[] = "0123456789abcdef";
   const uint32_t number = NRF_FICR->DEVICEADDR[0];
-  TextLine line(name, kNameBytes);
+  TextLine line(name, kDefaultNameBytes);
   line.text("TinyOL-");
   for (int i = 3; i >= 0; --i) {
     const char digit[] = {kDigits[(number >> (4 * i)) & 15], '\0'};

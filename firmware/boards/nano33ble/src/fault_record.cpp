@@ -37,8 +37,6 @@ const char* name_of(FaultKind kind) {
       return "stalled";
     case FaultKind::kCrashed:
       return "crashed";
-    case FaultKind::kRefused:
-      return "model refused";
     case FaultKind::kWatchdog:
       return "hung, interrupts off";
     case FaultKind::kLockup:

@@ -14,9 +14,8 @@ enum class FaultKind : uint8_t {
   kNone = 0,
   kStalled = 1,   // the main loop did not come round: where it was
   kCrashed = 2,   // mbed's fatal error or a CPU fault: where, and mbed's status
-  kRefused = 3,   // the model could not be loaded: status
-  kWatchdog = 4,  // the hardware watchdog bit: nothing else is known
-  kLockup = 5,    // the CPU faulted while it handled a fault
+  kWatchdog = 3,  // the hardware watchdog bit: nothing else is known
+  kLockup = 4,    // the CPU faulted while it handled a fault
 };
 
 struct FaultRecord {

@@ -5,6 +5,7 @@ namespace nano33ble {
 
 const char* describe(SensorState state) {
   switch (state) {
+    case SensorState::kNone:
     case SensorState::kRunning:
       return "";
     case SensorState::kMissing:

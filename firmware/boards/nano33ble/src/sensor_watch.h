@@ -4,19 +4,13 @@
 
 #include <stdint.h>
 
+#include "tinyol/hardware.h"
+
 namespace tinyol {
 namespace nano33ble {
 
-enum class SensorState : uint8_t {
-  kRunning,
-  kMissing,    // does not answer
-  kSilent,     // answers, but has no samples
-  kStuck,      // the same sample over and over: a living one has noise
-  kWrongRate,  // runs, but the model was made for another rate
-};
-
 constexpr uint16_t kSilentReads = 50;    // in a row, without a sample
-constexpr uint16_t kStuckSamples = 100;  // about a second
+constexpr uint16_t kStuckSamples = 100;  // about a second: a living sensor has noise
 constexpr uint8_t kMostFailures = 5;     // reads in a row
 constexpr uint32_t kRetryMs = 2000;      // a sensor that failed is started anew so often
 

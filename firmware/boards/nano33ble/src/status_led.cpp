@@ -18,12 +18,13 @@ struct Pattern {
 constexpr Pattern kPatterns[] = {
     {{false, false, true}, 2000, 50}, {{false, false, true}, 1000, 1000},
     {{true, true, false}, 1000, 500}, {{true, false, false}, 1000, 1000},
-    {{true, false, false}, 250, 125},
+    {{true, false, false}, 250, 125}, {{true, true, true}, 160, 80},
 };
 
 }  // namespace
 
 LedState led_state(const BoardStatus& status) {
+  if (status.locating) return LedState::kLocate;
   if (status.fault) return LedState::kFault;
   if (status.alarm) return LedState::kAlarm;
   if (status.learning) return LedState::kLearning;

@@ -1,5 +1,6 @@
 // What the board's RGB LED says, the most urgent first:
-//   fault        red, four times a second     the sensor failed, or the model cannot run
+//   locate       white, six times a second    somebody asked which board this is
+//   fault        red, four times a second     no sensor, no radio, or no model
 //   alarm        red, steady                  the machine does not sound as it did in training
 //   learning     yellow, once a second        a label holds, or fine-tuning goes on
 //   connected    blue, steady                 somebody is at the other end
@@ -11,9 +12,10 @@
 namespace tinyol {
 namespace nano33ble {
 
-enum class LedState : uint8_t { kAdvertising, kConnected, kLearning, kAlarm, kFault };
+enum class LedState : uint8_t { kAdvertising, kConnected, kLearning, kAlarm, kFault, kLocate };
 
 struct BoardStatus {
+  bool locating = false;
   bool fault = false;
   bool alarm = false;
   bool learning = false;

@@ -1,7 +1,6 @@
 // Stub: the USB serial port.
 #pragma once
 
-#include <stddef.h>
 #include <stdint.h>
 
 namespace arduino {
@@ -11,8 +10,6 @@ class USBSerial {
   bool connected();
   int available();
   int read();
-  size_t write(uint8_t byte);
-  size_t print(const char* text);
   void send_nb(uint8_t* buffer, uint32_t size, uint32_t* actual, bool now = true);
 };
 
