@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 FUZZ_RUNS ?= 10000000
-CXX_SOURCES := $(shell find firmware tinyol_sim/csrc tests -name .pio -prune -o \( -name '*.h' -o -name '*.cpp' \) -print 2>/dev/null)
+CXX_SOURCES := $(shell find firmware tinyol_sim/csrc tests -name .pio -prune -o \( -name '*.h' -o -name '*.cpp' -o -name '*.ino' \) -print 2>/dev/null)
 BUILD_INPUTS := $(CXX_SOURCES) tinyol_sim/_build.py setup.py pyproject.toml
 
 .DEFAULT_GOAL := help
