@@ -263,6 +263,13 @@ def test_state_diff(tinyol):
     status, out, err = tinyol("state", "diff", "a.state", "b.state")
     assert (status, err) == (1, "")
     assert re.fullmatch(r"different: statistics\.mean\[0\]: \S+ \(0x\w+\) against .*\n", out)
+    status, out, err = tinyol("state", "diff", "--json", "a.state", "b.state")
+    assert (status, err) == (1, "")
+    told = json.loads(out)
+    assert not told["identical"]
+    assert told["difference"].startswith("statistics.mean[0]: ")
+    same = json.loads(tinyol.done("state", "diff", "--json", "a.state", "a.state"))
+    assert same == {"identical": True, "difference": None}
 
 
 def test_state_show(tinyol):

@@ -113,15 +113,17 @@ def test_a_port_that_is_not_there(tinyol, device):
 
 @pytest.mark.parametrize(
     ("device", "says"),
-    [
-        ("usb:1", "sim:"),
-        ("sim:?model=gone.tinyol", "gone.tinyol"),
-        ("sim:?colour=red", "source"),
-        ("emu:?machine=bochs", "unicorn, qemu"),
-    ],
+    [("usb:1", "sim:"), ("sim:?colour=red", "source"), ("emu:?machine=bochs", "unicorn, qemu")],
 )
-def test_an_address_that_is_none(tinyol, device, says):
-    assert says in tinyol.refused("info", "-d", device)
+def test_an_address_that_is_none_is_wrong_usage(tinyol, device, says):
+    status, out, err = tinyol("info", "-d", device)
+    assert (status, out) == (2, "")
+    assert err.startswith("error: ")
+    assert says in err
+
+
+def test_an_address_whose_model_is_not_there(tinyol):
+    assert "gone.tinyol" in tinyol.refused("info", "-d", "sim:?model=gone.tinyol")
 
 
 def test_what_is_given_counts_more_than_the_environment(tinyol, monkeypatch):

@@ -373,8 +373,8 @@ def test_the_line_of_an_emulated_board_is_spoiled(
 ) -> None:
     there, back = Spoiler(7), Spoiler(8)
 
-    def spoiled(machine: Machine) -> SpoiledStream:
-        return SpoiledStream(MachineStream(machine), there, back)
+    def spoiled(machine: Machine, power_off_s: float) -> SpoiledStream:
+        return SpoiledStream(MachineStream(machine, power_off_s), there, back)
 
     emulated_bundle().save(tmp_path / "model.tinyol")
     uri = f"emu:?model={tmp_path / 'model.tinyol'}&source=none&state=none&machine={machine}"

@@ -37,7 +37,7 @@ def identity_of(bundle: Bundle) -> Identity:
         last_sequence=0,
         max_message=512,
         firmware_version="0.1.0",
-        capabilities=1,
+        capabilities=17,
         arithmetic_version=1,
         state_format=1,
         model_id=bundle.model_id,

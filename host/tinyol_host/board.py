@@ -30,7 +30,7 @@ from tinyol_host.keeping import Keeping
 from tinyol_host.protocol import Opcode
 from tinyol_host.replies import Reply
 from tinyol_host.session import Session
-from tinyol_host.source_feeder import SourceFeeder
+from tinyol_host.source_feeder import Sensing, SourceFeeder
 from tinyol_host.streaming import CHANGES, LOG, PREDICTIONS, SAMPLES, Streams
 from tinyol_host.timing import Timing
 from tinyol_host.transports.opening import Way, transport_for
@@ -105,7 +105,8 @@ class Board(Device):
             self._keeping = Keeping(way.kept_state, self.health)
         self._source: SourceFeeder | None = None
         if way.source is not None:
-            self._source = SourceFeeder(self._new_feeding, way.source)
+            feeds = self._new_feeding if way.sense is None else Sensing(way.sense)
+            self._source = SourceFeeder(feeds, way.source)
         self._feeding: Feeding | None = None
         self._transfer = asyncio.Lock()  # one image is on its way at a time
         self._closed = False
@@ -245,7 +246,7 @@ class Board(Device):
         try:
             kept = None if self._keeping is None else self._keeping.load()
             await self._session.open()
-            self.warnings += warnings_about(self.identity, await self.info(), self.bundle)
+            self.warnings += await self._look()
             if self._keeping is not None and kept is not None:
                 try:
                     await self.push_state(kept)
@@ -262,6 +263,11 @@ class Board(Device):
         except BaseException:
             await self._let_go()
             raise
+
+    async def _look(self) -> list[str]:
+        # One that ends with its link has no hardware that could fail.
+        hardware = None if self.ends_with_link else await self.hardware_if_known()
+        return warnings_about(self.identity, await self.info(), self.bundle, hardware)
 
     async def close(self) -> None:
         """Ends what is under way, and keeps what a simulated board has learned. Idempotent.

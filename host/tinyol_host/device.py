@@ -7,8 +7,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from tinyol_host import replies, requests
-from tinyol_host.errors import UNSUPPORTED, RefusedError
+from tinyol_host import hardware, replies, requests
+from tinyol_host.errors import UNKNOWN_REQUEST, UNSUPPORTED, RefusedError
+from tinyol_host.hardware import Condition, Hardware
 from tinyol_host.link_health import LinkHealth
 from tinyol_host.names import (
     check_new_name,
@@ -33,6 +34,7 @@ from tinyol_sim.commands import (
     SetSetting,
 )
 from tinyol_sim.errors import DeviceError
+from tinyol_sim.refusals import NOT_FOUND
 from tinyol_sim.settings import SETTINGS
 
 
@@ -95,6 +97,31 @@ class Device:
     async def self_test(self) -> SelfTest:
         """Has it compute known numbers anew; takes a second on a board."""
         return SelfTest.from_bytes((await self._session.request(Opcode.SELF_TEST)).body)
+
+    async def hardware(self) -> Hardware:
+        """Its name, its sensor, the frozen net's memory."""
+        return Hardware.from_bytes((await self._session.request(Opcode.HARDWARE)).body)
+
+    async def hardware_if_known(self) -> Hardware | None:
+        """As hardware(); None from older firmware, which does not know the request."""
+        try:
+            return await self.hardware()
+        except RefusedError as error:
+            if error.status != UNKNOWN_REQUEST:
+                raise
+            return None
+
+    async def conditions(self) -> list[Condition]:
+        """What holds until it is taken back, which a person should know."""
+        found: list[Condition] = []
+        try:
+            while not found or len(found) < found[-1].n_conditions:
+                reply = await self._session.request(Opcode.CONDITION, bytes([len(found)]))
+                found.append(Condition.from_bytes(reply.body))
+        except RefusedError as error:
+            if error.status != NOT_FOUND:  # that is the end of the list
+                raise
+        return found
 
     async def ping(self) -> None:
         """Returns when it has answered."""
@@ -168,6 +195,30 @@ class Device:
                 "this board has no flash to save in; pull its state to a file"
             ) from None
         return Effect(reply.at, replies.only_u32(reply.body))
+
+    async def set_name(self, name: str) -> None:
+        """Gives it a name of its own, which outlives its power; "" takes that away again.
+
+        Raises:
+            DeviceError: 1 to 20 bytes of printable UTF-8 it is not, or it can keep none.
+        """
+        payload = hardware.name_set(name)
+        try:
+            await self._session.request(Opcode.NAME_SET, payload)
+        except RefusedError as error:
+            if error.status != UNSUPPORTED:
+                raise
+            raise DeviceError("this board has no flash to keep a name in") from None
+
+    async def locate(self, seconds: int) -> None:
+        """Its LED blinks white for so long, 1 to 255 s, to be found; 0 stops that."""
+        payload = hardware.locate(seconds)
+        try:
+            await self._session.request(Opcode.LOCATE, payload)
+        except RefusedError as error:
+            if error.status != UNSUPPORTED:
+                raise
+            raise DeviceError("this board has no LED that could blink") from None
 
     async def reset(self) -> Effect:
         """Back to what training left."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from tinyol_sim.errors import DeviceError
-from tinyol_sim.refusals import STATUS
+from tinyol_sim.refusals import NO_MODEL, STATUS
 
 BUSY, BAD_SEQUENCE, NO_SESSION, REBOOTED, UNKNOWN_REQUEST = -17, -18, -19, -20, -21
 UNSUPPORTED = -14
@@ -16,6 +16,14 @@ _LINK_STATUS = {
     REBOOTED: "the device has restarted",
     UNKNOWN_REQUEST: "a request that this firmware does not know; update the firmware",
 }
+
+NEEDS_MODEL = (
+    "the board has no model, and this needs one: `tinyol flash --model BUNDLE` gives it one"
+)
+
+
+class AddressError(DeviceError):
+    """An address that no device can have: wrong usage, and exit status 2 of the command line."""
 
 
 class LinkError(DeviceError):
@@ -53,4 +61,6 @@ class RefusedError(DeviceError):
         text = f"{where}: {words}" if where else words
         if need or have:
             text += f" (needed {need}, found {have})"
+        if status == NO_MODEL:
+            text = NEEDS_MODEL
         super().__init__(text)

@@ -16,7 +16,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from tinyol_host.errors import RebootedError
-from tinyol_host.events import Changed, Event
+from tinyol_host.events import Changed, Event, Log
 from tinyol_host.recorder import Recorder
 from tinyol_sim.commands import Command, Label
 from tinyol_sim.errors import DeviceError, TinyOLError
@@ -43,9 +43,18 @@ class LiveRecording:
     error: what ended the recording before its time: the device is gone; None if nothing did.
     """
 
-    def __init__(self, board: Board, *, session: bool = False, label: str | None = None) -> None:
+    def __init__(
+        self,
+        board: Board,
+        *,
+        session: bool = False,
+        label: str | None = None,
+        on_log: Callable[[Log], object] | None = None,
+    ) -> None:
         """session: of which the twin can live all again; label: a class, added if need be, that
-        holds from the first sample on (in a session, from one of the first).
+        holds from the first sample on (in a session, from one of the first). A board without a
+        model has no classes: the label is then in the recording alone.
+        on_log: called with each line of the board's log.
         """
         self.recorder = Recorder(board.identity)
         self.start: SessionStart | None = None
@@ -54,6 +63,7 @@ class LiveRecording:
         self._board = board
         self._is_session = session
         self._label = label
+        self._on_log = on_log
         self._open = AsyncExitStack()
         self._tasks: list[asyncio.Task[None]] = []
         self._ended = asyncio.Event()
@@ -70,7 +80,7 @@ class LiveRecording:
 
     async def _begin(self) -> None:
         events = await self._open.enter_async_context(
-            self._board.stream(samples=True, changes=True)
+            self._board.stream(samples=True, changes=True, log=True)
         )
         self._tasks = [
             asyncio.create_task(self._read(events)),
@@ -88,7 +98,7 @@ class LiveRecording:
             await self._give_label()
 
     async def _give_label(self) -> None:
-        if self._label is None:
+        if self._label is None or not self._board.identity.has_model:
             return
         if self._label not in await self._board.classes():
             await self._board.add_class(self._label)
@@ -127,7 +137,8 @@ class LiveRecording:
         progress: called with the end image's bytes done and bytes in all.
         """
         try:
-            if not self.ended and self.recorder.own_label is not None:
+            labels = self._board.identity.has_model and self.recorder.own_label is not None
+            if not self.ended and labels:
                 with suppress(RebootedError):  # then there is no label any more
                     await self._board.execute(Label(None))
             if not self.ended and self._is_session:
@@ -155,6 +166,8 @@ class LiveRecording:
         try:
             async for event in events:
                 self.recorder.take(event)
+                if isinstance(event, Log) and self._on_log is not None:
+                    self._on_log(event)
                 self._changes += isinstance(event, Changed)
                 if self.recorder.stale:
                     self._stale.set()
@@ -177,6 +190,9 @@ class LiveRecording:
 
     async def _ask(self) -> tuple[int, list[str], str | None, int | None]:
         """Index of the next sample, classes, label and its windows left, of one moment."""
+        if not self._board.identity.has_model:
+            own = [] if self._label is None else [self._label]
+            return (await self._board.info()).at, own, self._label, None
         for _ in range(_ASK_AGAIN):
             changes = self._changes
             info, classes = await self._board.info(), await self._board.classes()
@@ -190,7 +206,8 @@ class LiveRecording:
         """Waits for those before the device's sample `index`; some may never come."""
         if await self._arrives(lambda: self.recorder.next_index >= index, _NUDGE_S):
             return
-        async with self._board.stream(log=True):  # what it streams changes: it sends what it kept
+        # Where what it streams changes, it sends what it kept.
+        async with self._board.stream(predictions=True):
             await self._arrives(lambda: self.recorder.next_index >= index)
 
     async def _arrives(self, done: Callable[[], bool], limit_s: float = _ARRIVE_S) -> bool:

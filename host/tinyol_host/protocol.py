@@ -62,6 +62,10 @@ class Opcode(IntEnum):
     IMAGE_WRITE = 39
     IMAGE_COMMIT = 40
     SELF_TEST = 44
+    HARDWARE = 48
+    NAME_SET = 49
+    LOCATE = 50
+    CONDITION = 51
 
 
 class EventType(IntEnum):

@@ -64,7 +64,9 @@ class Recorder:
 
     def __init__(self, identity: Identity) -> None:
         self._identity = identity
-        self._plan = WindowPlan(identity.window_len, identity.hop)
+        # Without a model there are no windows: a label holds for samples.
+        plan = (identity.window_len, identity.hop) if identity.has_model else (1, 1)
+        self._plan = WindowPlan(*plan)
         self._classes: list[str] = []
         self.session_at: int | None = None
         self._forget(None)

@@ -10,6 +10,7 @@ from tinyol_host.errors import ProtocolError, RefusedError
 from tinyol_host.protocol import UNTIL_STOPPED
 
 CAPABILITY_KERNELS, CAPABILITY_TFLM, CAPABILITY_SENSOR = 1, 2, 4
+CAPABILITY_LED, CAPABILITY_MODEL = 8, 16
 STORE_THERE, STORE_UNSAVED, STORE_FAILED = 1, 2, 4
 ERROR_QUANTILES = (0.5, 0.9, 0.99)
 
@@ -59,8 +60,8 @@ class Identity:
     capabilities: int
     arithmetic_version: int
     state_format: int
-    model_id: str  # 16 hex digits
-    rate_hz: float
+    model_id: str  # 16 hex digits; all 0 without a model, as are the sizes below
+    rate_hz: float  # the model's; without one the sensor's, 0 = no sensor
     window_len: int
     hop: int
     n_features: int
@@ -75,6 +76,17 @@ class Identity:
     def has_sensor(self) -> bool:
         """It has a sensor of its own; without, it must be fed."""
         return bool(self.capabilities & CAPABILITY_SENSOR)
+
+    @property
+    def has_led(self) -> bool:
+        """LOCATE blinks it."""
+        return bool(self.capabilities & CAPABILITY_LED)
+
+    @property
+    def has_model(self) -> bool:
+        """Without one it senses, and neither predicts nor learns."""
+        # Firmware from before there was this bit always has one.
+        return bool(self.capabilities & CAPABILITY_MODEL) or self.window_len > 0
 
     @classmethod
     def from_bytes(cls, body: bytes) -> Identity:

@@ -32,7 +32,8 @@ class Found:
     serial_number: str | None = None
     board: str | None = None  # from here on: as HELLO's reply says, None if none came
     firmware: str | None = None
-    model_id: str | None = None
+    model_id: str | None = None  # None also: it has none
+    name: str | None = None  # that it goes by; None if it has none, or was not asked
 
 
 async def scan() -> list[Found]:
@@ -101,14 +102,19 @@ async def _ask(port: Port) -> Found:
 
 async def _hello(uri: str, port: Port) -> Found:
     async with await connect(uri, timing=_TIMING, source=False, keep_state=False) as board:
-        identity = board.identity
+        identity, hardware = board.identity, await board.hardware_if_known()
+    name = hardware.name if hardware is not None else ""
+    model_id = identity.model_id if identity.has_model else None
+    called = f"{name}: " if name else ""
+    model = "no model" if model_id is None else f"model {model_id}"
     return Found(
         uri,
         True,
-        f"{identity.board}, firmware {identity.firmware_version}, model {identity.model_id}",
+        f"{called}{identity.board}, firmware {identity.firmware_version}, {model}",
         port.kind,
         port.serial_number,
         identity.board,
         identity.firmware_version,
-        identity.model_id,
+        model_id,
+        name or None,
     )

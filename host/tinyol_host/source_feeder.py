@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
-from contextlib import AbstractAsyncContextManager
+from collections.abc import AsyncIterator, Callable
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from typing import Protocol
 
 import numpy as np
@@ -25,6 +25,24 @@ class Feeds(Protocol):
 
     async def feed(self, samples: NDArray[np.float32], gap: bool = False) -> int:
         """Samples (n, 3) in g; returns the windows that they completed."""
+
+
+class Sensing:
+    """In place of a feeding, for a board in this process whose own sensor the source is."""
+
+    def __init__(self, sense: Callable[[NDArray[np.float32], bool], None]) -> None:
+        """sense: what gives the device samples as its sensor does."""
+        self._sense = sense
+
+    @asynccontextmanager
+    async def __call__(self) -> AsyncIterator[Feeds]:
+        """The device is asked for nothing: it need not have a model."""
+        yield self
+
+    async def feed(self, samples: NDArray[np.float32], gap: bool = False) -> int:
+        """As Feeds; which windows they completed is not known here."""
+        self._sense(samples, gap)
+        return 0
 
 
 class SourceFeeder:

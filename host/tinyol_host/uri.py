@@ -1,6 +1,17 @@
 """A device's address: `sim:`, `emu:?machine=qemu`, `serial:/dev/ttyACM0` or the path, `ble:NAME`.
 
 Options follow a `?`, one from the next by `&`; %XX in a value stands for a byte, `+` for itself.
+
+    model=BUNDLE      sim, emu: what runs there; else the shipped one for the source's rate
+    source=SOURCE     sim, emu: synth, synth:MODE[+MODE...], a recording's path, or none
+    speed=X           sim, emu: X times real time
+    state=FILE        sim, emu: where this program keeps what was learned; none = nowhere
+    flash=FILE        emu: the board's own flash, made where there is none; see below
+    machine=, compiler=, optimize=    emu: which of those there are
+
+With flash=, the board keeps what it learned by itself, as one of hardware does: it begins with what
+its flash holds, and saves on `tinyol state save` and when its peer leaves. Nothing is kept beside
+that, so it takes no state= but none.
 """
 
 from __future__ import annotations
@@ -11,8 +22,8 @@ import re
 from dataclasses import dataclass, field
 from urllib.parse import quote, unquote
 
+from tinyol_host.errors import AddressError
 from tinyol_sim.emulator.machine import MACHINES
-from tinyol_sim.errors import DeviceError
 
 VARIABLE = "TINYOL_DEVICE"
 DEFAULT = "sim:"
@@ -20,10 +31,11 @@ DEFAULT = "sim:"
 _TWIN_OPTIONS = ("model", "source", "speed", "state")
 OPTIONS: dict[str, tuple[str, ...]] = {
     "sim": _TWIN_OPTIONS,
-    "emu": (*_TWIN_OPTIONS, "machine", "compiler", "optimize"),
+    "emu": (*_TWIN_OPTIONS, "flash", "machine", "compiler", "optimize"),
     "serial": (),
     "ble": (),
 }
+NO_STATE = "none"  # as state=
 _WITH_TARGET = ("serial", "ble")
 _CHOICES = {
     "machine": MACHINES,
@@ -62,7 +74,7 @@ def parse_uri(text: str | None) -> Uri:
         text: None takes $TINYOL_DEVICE, and "sim:" where that is not set or empty.
 
     Raises:
-        DeviceError: an unknown scheme or option, or a value that it cannot have; names what
+        AddressError: an unknown scheme or option, or a value that it cannot have; names what
             there is.
     """
     if text is None:
@@ -73,10 +85,10 @@ def parse_uri(text: str | None) -> Uri:
     scheme = parts[1].lower() if parts else ""
     if parts is None or scheme not in OPTIONS:
         hint = f"; did you mean {text}: ?" if text in OPTIONS else ""
-        raise DeviceError(f"no device {text!r}: {_KNOWN}{hint}")
+        raise AddressError(f"no device {text!r}: {_KNOWN}{hint}")
     target, _, query = parts[2].partition("?")
     if target and scheme not in _WITH_TARGET:
-        raise DeviceError(
+        raise AddressError(
             f"{text!r}: nothing can stand behind {scheme}: but options, as"
             f" {scheme}:?source=synth:normal&speed=10"
         )
@@ -90,22 +102,27 @@ def _parse_options(scheme: str, query: str) -> dict[str, str]:
         known = OPTIONS[scheme]
         if name not in known:
             there_is = f"it has {', '.join(known)}" if known else "it has none"
-            raise DeviceError(f"{scheme}: has no option {name!r}; {there_is}")
+            raise AddressError(f"{scheme}: has no option {name!r}; {there_is}")
         if name in options:
-            raise DeviceError(f"{scheme}: the option {name} is given twice")
+            raise AddressError(f"{scheme}: the option {name} is given twice")
         options[name] = unquote(value)
         if not equals or not options[name]:
-            raise DeviceError(f"{scheme}: the option {name} needs a value, as {name}=...")
+            raise AddressError(f"{scheme}: the option {name} needs a value, as {name}=...")
         _check_value(name, options[name])
+    if "flash" in options and options.get("state", NO_STATE) != NO_STATE:
+        raise AddressError(
+            f"{scheme}: what the board learns is kept either in its own flash, by flash=FILE, or by"
+            " this program, by state=FILE: leave one of them out"
+        )
     return options
 
 
 def _check_value(name: str, value: str) -> None:
     choices = _CHOICES.get(name)
     if choices is not None and value not in choices:
-        raise DeviceError(f"{name}={value}: it must be one of {', '.join(choices)}")
+        raise AddressError(f"{name}={value}: it must be one of {', '.join(choices)}")
     if name == "speed" and not speed_of(value) > 0:
-        raise DeviceError(f"speed={value}: it must be a number above 0; 1 is real time")
+        raise AddressError(f"speed={value}: it must be a number above 0; 1 is real time")
 
 
 def speed_of(value: str) -> float:

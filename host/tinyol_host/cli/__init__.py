@@ -34,11 +34,15 @@ CONTENTS = {
         "monitor": "Watch its predictions as they come.",
         "record": "Record its samples, labels and commands.",
         "self-test": "Have it check its own arithmetic.",
+        "flash": "Build the firmware with a model, upload it, and check what runs.",
+        "name": "What is it called?",
+        "locate": "Blink its LED.",
     },
     "Teaching a board": {
         "label": "Say what it sees: windows become lessons for a class.",
         "classes": "List the classes; add, rename, remove one.",
         "fine-tune": "Adapt its autoencoder's last layer to the machine.",
+        "calibrate": "Fine-tune it, and set its alarm's threshold to the machine.",
         "metrics": "How well does it predict?",
         "set": "Show and turn its settings.",
         "reset": "Forget everything learned.",
@@ -136,7 +140,7 @@ def main(args: Sequence[str] | None = None) -> int:
         error.show()
         return error.exit_code
     except TinyOLError as error:
-        return _fail(str(error))
+        return _fail(str(error), _status(error))
     except _InterruptedError as ended:
         return _interrupted(ended.number)
     except (click.Abort, KeyboardInterrupt):
@@ -157,9 +161,16 @@ def _interrupted(number: int) -> int:
     return 128 + number
 
 
-def _fail(message: str) -> int:
+def _status(error: TinyOLError) -> int:
+    """2 for wrong usage, though it was seen only when a device was looked for."""
+    from tinyol_host.errors import AddressError  # not before an error: it costs time
+
+    return 2 if isinstance(error, AddressError) else 1
+
+
+def _fail(message: str, status: int = 1) -> int:
     _tell(f"error: {printable(message)}")
-    return 1
+    return status
 
 
 def _tell(line: str) -> None:

@@ -49,7 +49,8 @@ def device_options(command: _Decorated, default: str = "sim:") -> _Decorated:
         shell_complete=complete_device,
         help="The board: sim: (in this process), emu: (emulated Cortex-M4F), a serial port as"
         " /dev/ttyACM0, or ble:NAME over Bluetooth. Options follow a `?`, as"
-        f" sim:?source=synth:stuck&speed=10.  [default: {default}]",
+        " sim:?source=synth:stuck&speed=10, or emu:?flash=FILE for a board with a flash that"
+        f" lasts.  [default: {default}]",
     )
     return option(command)
 

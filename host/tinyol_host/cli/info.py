@@ -12,6 +12,8 @@ from tinyol_host.cli.device_options import device_options, json_option, run_on_b
 
 if TYPE_CHECKING:
     from tinyol_host.board import Board
+    from tinyol_host.hardware import Hardware
+    from tinyol_host.replies import Identity
 
 
 @click.command()
@@ -34,31 +36,30 @@ def info(device: str | None, as_json: bool) -> None:
 
 async def _facts(board: Board) -> dict[str, Any]:
     """JSON's types; indices and counts since the state began, messages since the board booted."""
-    found, names, identity = await board.info(), await board.classes(), board.identity
-    alarms = await board.alarms()
+    found, identity = await board.info(), board.identity
+    hardware, alarms = await board.hardware(), await board.alarms()
+    names = await board.classes() if identity.has_model else []
     known = found.label is not None and found.label < len(names)
     return {
         "board": {
             "uri": str(board.uri),
-            "name": identity.board,
+            "name": hardware.name or None,
+            "kind": identity.board,
             "firmware": identity.firmware_version,
             "arithmetic_version": identity.arithmetic_version,
             "state_format": identity.state_format,
             "has_sensor": identity.has_sensor,
             "kernels": _kernels(identity.capabilities),
             "self_test_at_boot": found.self_test_ok,
+            "sensor": hardware.sensor.name.lower(),
+            "sensor_hz": hardware.sensor_hz or None,
+            "dropped_samples": hardware.dropped_samples,
+            "conditions": [
+                {"level": condition.level, "text": condition.text}
+                for condition in await board.conditions()
+            ],
         },
-        "model": {
-            "id": identity.model_id,
-            "rate_hz": identity.rate_hz,
-            "window_len": identity.window_len,
-            "hop": identity.hop,
-            "n_features": identity.n_features,
-            "fine_tuned_layer": {"inputs": identity.n_hidden, "outputs": identity.n_outputs},
-            "max_classes": identity.max_classes,
-            "windows_for_late_labels": identity.ring_len,
-            "max_image_bytes": identity.max_image_bytes,
-        },
+        "model": _model(identity, hardware) if identity.has_model else None,
         "seen": {
             "samples": found.at,
             "windows": found.windows,
@@ -102,6 +103,21 @@ async def _facts(board: Board) -> dict[str, Any]:
             "lost_peers": found.lost_peers,
             "lost_events": found.lost_events,
         },
+    }
+
+
+def _model(identity: Identity, hardware: Hardware) -> dict[str, Any]:
+    return {
+        "id": identity.model_id,
+        "rate_hz": identity.rate_hz,
+        "window_len": identity.window_len,
+        "hop": identity.hop,
+        "n_features": identity.n_features,
+        "fine_tuned_layer": {"inputs": identity.n_hidden, "outputs": identity.n_outputs},
+        "max_classes": identity.max_classes,
+        "windows_for_late_labels": identity.ring_len,
+        "max_image_bytes": identity.max_image_bytes,
+        "arena": {"used": hardware.arena_used, "bytes": hardware.arena_bytes},
     }
 
 

@@ -2,45 +2,66 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from rich.markup import escape
 from rich.table import Table
 
+from tinyol_host.hardware import SensorState
 from tinyol_sim.counted import counted
 from tinyol_sim.text import printable
 
+_LEVELS = {1: "note", 2: "warning", 3: "error"}
 PAGE_ENDURES = 10_000  # erases, by the nRF52840's data sheet
 
 _Rows = list[tuple[str, str]]
 
 
 def info_table(facts: Mapping[str, Any]) -> Table:
-    """Each group's title stands before its first row."""
+    """Each group's title stands before its first row; a board without a model has fewer."""
     table = Table(box=None, pad_edge=False, show_header=False)
     table.add_column(style="bold", no_wrap=True)
     table.add_column(style="dim", no_wrap=True)
     table.add_column(overflow="fold")
     for title, rows_of in _GROUPS.items():
-        for i, (name, value) in enumerate(rows_of(facts[title])):
+        rows = rows_of(facts[title]) if facts["model"] or title in _ALWAYS else _NO_MODEL[title]
+        for i, (name, value) in enumerate(rows):
             table.add_row("" if i else title, name, escape(printable(value)))
     return table
 
 
 def _board(facts: Mapping[str, Any]) -> _Rows:
-    sensor = "a sensor of its own" if facts["has_sensor"] else "no sensor: it is fed"
     passed = "passed" if facts["self_test_at_boot"] else "FAILED: do not trust its results"
     return [
-        ("device", f"{facts['uri']}, {facts['name']}"),
+        ("device", ", ".join(filter(None, (facts["uri"], facts["name"], facts["kind"])))),
         ("firmware", f"{facts['firmware']}, state format {facts['state_format']}"),
         (
             "arithmetic",
             f"version {facts['arithmetic_version']}, self-test at boot {passed};"
-            f" kernels: {' and '.join(facts['kernels']) or 'none'}",
+            f" the frozen net runs on {_frozen(facts['kernels'])}",
         ),
-        ("samples from", sensor),
+        ("samples from", _sensor(facts)),
+        *(
+            (_LEVELS.get(condition["level"], "note"), condition["text"])
+            for condition in facts["conditions"]
+        ),
     ]
+
+
+def _frozen(kernels: Sequence[str]) -> str:
+    return " and ".join({"own": "our own kernels"}.get(name, name) for name in kernels) or "nothing"
+
+
+def _sensor(facts: Mapping[str, Any]) -> str:
+    if facts["sensor"] == "none":
+        return "no sensor: it is fed"
+    state = SensorState[facts["sensor"].upper()]
+    rate = f" at {facts['sensor_hz']:g} Hz" if facts["sensor_hz"] else ""
+    return (
+        f"a sensor of its own{rate}: {state.words};"
+        f" {counted(facts['dropped_samples'], 'sample')} dropped since boot"
+    )
 
 
 def _model(facts: Mapping[str, Any]) -> _Rows:
@@ -62,7 +83,8 @@ def _model(facts: Mapping[str, Any]) -> _Rows:
         (
             "memory",
             f"{counted(facts['windows_for_late_labels'], 'window')} for late labels; state image"
-            f" of at most {facts['max_image_bytes']:,} bytes",
+            f" of at most {facts['max_image_bytes']:,} bytes; the frozen net uses"
+            f" {facts['arena']['used']:,} of {facts['arena']['bytes']:,} bytes of arena",
         ),
     ]
 
@@ -151,4 +173,9 @@ def _link(facts: Mapping[str, Any]) -> _Rows:
     ]
 
 
+_NO_MODEL: Mapping[str, _Rows] = {
+    "model": [("id", "no model that it can run: `tinyol flash --model BUNDLE` gives it one")],
+    "learned": [],
+}
+_ALWAYS = ("board", "seen", "link")
 _GROUPS = {"board": _board, "model": _model, "seen": _seen, "learned": _learned, "link": _link}

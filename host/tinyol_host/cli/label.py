@@ -172,7 +172,11 @@ async def _label(board: Board, wish: _Wish) -> Countdown | None:
 
 
 async def _label_back(board: Board, name: str, seconds: float, add: bool, as_json: bool) -> None:
+    from tinyol_host.errors import NEEDS_MODEL
+
     identity = board.identity
+    if not identity.has_model:
+        raise DeviceError(NEEDS_MODEL)
     wanted = max(1, round(seconds * identity.rate_hz / identity.hop))
     windows = min(wanted, identity.ring_len)
     if windows == 0:

@@ -13,7 +13,9 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from tinyol_host.cli.device_options import ctrl_c_sets, device_options, run
+from tinyol_host.cli.log_lines import echo_log
 from tinyol_host.cli.terminal import is_terminal
+from tinyol_host.cli.waiting import waiting_for
 from tinyol_sim.errors import DeviceError, TinyOLError
 from tinyol_sim.text import printable
 
@@ -50,10 +52,15 @@ def monitor(device: str | None, seconds: float | None, as_json: bool) -> None:
 async def _monitor(device: str | None, seconds: float | None, as_json: bool) -> None:
     from tinyol_host.board import connect
     from tinyol_host.cli.monitor_model import MonitorModel
+    from tinyol_host.errors import NEEDS_MODEL
 
-    async with await connect(device) as board:
+    with waiting_for(device or "sim:"):
+        board = await connect(device)
+    async with board:
         for warning in board.warnings:
             click.echo(f"warning: {printable(warning)}", err=True)
+        if not board.identity.has_model:
+            raise DeviceError(NEEDS_MODEL)
         model = MonitorModel(str(board.uri), board.identity, board.health)
         stop = asyncio.Event()
         async with board.stream(predictions=True, changes=True, log=True) as events:
@@ -118,7 +125,7 @@ async def _keep_asking(board: Board, model: MonitorModel) -> None:
 
 async def _lines(events: AsyncIterator[Event], model: MonitorModel, board: Board) -> None:
     from tinyol_host.errors import RebootedError
-    from tinyol_host.events import Prediction
+    from tinyol_host.events import Log, Prediction
 
     async for event in events:
         model.take(event)
@@ -127,6 +134,8 @@ async def _lines(events: AsyncIterator[Event], model: MonitorModel, board: Board
                 await _ask(board, model)
         if isinstance(event, Prediction):
             click.echo(json.dumps(_facts(event, model), allow_nan=False))
+        elif isinstance(event, Log):
+            echo_log(event)
 
 
 async def _picture(events: AsyncIterator[Event], model: MonitorModel) -> None:

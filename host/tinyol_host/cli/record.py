@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 import click
 
 from tinyol_host.cli.device_options import ctrl_c_sets, device_options, json_option, run
+from tinyol_host.cli.log_lines import echo_log
 from tinyol_host.cli.pace import Pace
 from tinyol_host.cli.progress import progress_bar
 from tinyol_host.cli.terminal import is_terminal
@@ -133,7 +134,10 @@ async def _record(device: str | None, wish: _Wish) -> TinyOLError | None:
     async with board:
         for warning in board.warnings:
             click.echo(f"warning: {printable(warning)}", err=True)
-        async with LiveRecording(board, session=wish.session, label=wish.label) as live:
+        _check_board(board, wish)
+        async with LiveRecording(
+            board, session=wish.session, label=wish.label, on_log=echo_log
+        ) as live:
             with _told_to_end() as stop:
                 try:
                     await _attend(live, wish, board.identity.rate_hz, stop)
@@ -149,6 +153,21 @@ async def _record(device: str | None, wish: _Wish) -> TinyOLError | None:
     if problem is not None:
         problem = DeviceError(f"{problem}; what was recorded before is saved in {wish.output}")
     return problem
+
+
+def _check_board(board: Board, wish: _Wish) -> None:
+    """Raises DeviceError if this board cannot give what is wished."""
+    identity = board.identity
+    if identity.has_model:
+        return
+    if wish.session:
+        raise DeviceError(
+            f"{board.uri} has no model, so it learns nothing that a session could keep: record"
+            " without --session, or give it a model with `tinyol flash --model BUNDLE`"
+        )
+    if not identity.rate_hz > 0:
+        raise DeviceError(f"{board.uri} has neither a model nor a sensor: nothing to record")
+    click.echo("the board has no model: its samples are recorded, and it learns nothing", err=True)
 
 
 async def _attend(live: LiveRecording, wish: _Wish, rate_hz: float, stop: asyncio.Event) -> None:

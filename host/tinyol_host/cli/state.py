@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 from rich.console import Console
 
+from tinyol_host.cli.device_options import json_option
 from tinyol_host.cli.state_transfer import pull, push, save
 from tinyol_host.cli.tables import pairs_table, print_table
 from tinyol_host.state_file import read_state_file
@@ -62,21 +63,24 @@ def show(file: Path, model: Path | None, as_json: bool) -> None:
 @state.command()
 @click.argument("first", metavar="A", type=_FILE)
 @click.argument("second", metavar="B", type=_FILE)
+@json_option
 @click.pass_context
-def diff(context: click.Context, first: Path, second: Path) -> None:
+def diff(context: click.Context, first: Path, second: Path, as_json: bool) -> None:
     """Compare the state images A and B, bit for bit.
 
     Exit status 0 if they are the same; 1 if not, and the first field that differs is named.
     """
     (raw_a, a), (raw_b, b) = _read(first), _read(second)
     if raw_a == raw_b:
-        click.echo(f"the same: {len(raw_a)} bytes")
+        same = {"identical": True, "difference": None}
+        click.echo(json.dumps(same, indent=2) if as_json else f"the same: {len(raw_a)} bytes")
         return
     different = a.first_difference(b)
     if different is None:  # only in what is no field: a version, a reserved byte
         at = next((i for i, (x, y) in enumerate(zip(raw_a, raw_b, strict=False)) if x != y), None)
         different = f"byte {min(len(raw_a), len(raw_b)) if at is None else at}"
-    click.echo(f"different: {different}")
+    facts = {"identical": False, "difference": different}
+    click.echo(json.dumps(facts, indent=2) if as_json else f"different: {different}")
     context.exit(1)
 
 

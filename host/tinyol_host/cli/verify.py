@@ -20,10 +20,11 @@ from click.core import ParameterSource
 from tinyol_host.cli.device_options import device_options, json_option, run
 from tinyol_host.cli.progress import progress_bar
 from tinyol_host.cli.setting_pairs import parse_setting_pairs
+from tinyol_host.cli.waiting import waiting_for
 from tinyol_host.uri import VARIABLE, Uri, parse_uri
 from tinyol_sim.bundle import DEFAULT_BUNDLES, Bundle, default_bundle
 from tinyol_sim.counted import counted
-from tinyol_sim.errors import BundleError, EmulatorError, RecordingError
+from tinyol_sim.errors import BundleError, DeviceError, EmulatorError, RecordingError
 from tinyol_sim.recordings import Recording, concatenate, read_recording, read_recordings
 from tinyol_sim.replay import RATE_TOLERANCE
 from tinyol_sim.script import Script, script_of
@@ -147,9 +148,14 @@ def _verify_recording(
 
     async def work() -> Verdict:
         from tinyol_host.board import connect
+        from tinyol_host.errors import NEEDS_MODEL
         from tinyol_host.verify import verify_recording
 
-        async with await connect(str(uri), source=False) as board:
+        with waiting_for(str(uri)):
+            board = await connect(str(uri), source=False)
+        async with board:
+            if not board.identity.has_model:
+                raise DeviceError(NEEDS_MODEL)
             bundle = _bundle_of(board, given)
             _check_rate(stream, bundle)
             with _progress(f"verify {uri.scheme}:", stream.rate_hz, stream.n_samples) as progress:

@@ -6,15 +6,19 @@ import math
 from collections.abc import Callable
 from dataclasses import dataclass
 
+import numpy as np
+from numpy.typing import NDArray
+
+from tinyol_host.errors import AddressError
 from tinyol_host.kept_state import KeptState, default_path
 from tinyol_host.sample_source import DEFAULT, SampleSource, open_source
 from tinyol_host.transports import Transport
-from tinyol_host.uri import Uri, speed_of
+from tinyol_host.uri import NO_STATE, Uri, speed_of
 from tinyol_sim.bundle import DEFAULT_BUNDLES, Bundle, default_bundle
 from tinyol_sim.errors import BundleError
 from tinyol_sim.replay import RATE_TOLERANCE
 
-NO_STATE = "none"
+NO_MODEL = "none"  # as model=
 
 
 @dataclass
@@ -27,6 +31,8 @@ class Way:
     ends_with_link: the device exists only as long as its transport.
     prepare: what takes longer than opening a link may (building an emulated board, half a minute
         the first time): to be called once before, blocking, in a thread. open() does it otherwise.
+    sense: the device's own sensor is on this side, and this gives it the source's samples, (n, 3)
+        in g, and whether there is a gap before the first; None = a source is fed over the link.
     """
 
     transport: Transport
@@ -35,6 +41,7 @@ class Way:
     bundle: Bundle | None
     ends_with_link: bool
     prepare: Callable[[], object] | None = None
+    sense: Callable[[NDArray[np.float32], bool], None] | None = None
 
 
 def transport_for(uri: Uri, *, source: bool = True) -> Way:
@@ -57,6 +64,8 @@ def transport_for(uri: Uri, *, source: bool = True) -> Way:
         from tinyol_host.transports.ble import BleTransport
 
         return Way(BleTransport(uri.target), None, None, None, ends_with_link=False)
+    if uri.options.get("model") == NO_MODEL:
+        return _without_model(uri, source)
     bundle, samples = _model_and_source(uri)
     transport, prepare = _twin_transport(uri, bundle)
     return Way(
@@ -66,6 +75,25 @@ def transport_for(uri: Uri, *, source: bool = True) -> Way:
         bundle=bundle,
         ends_with_link=True,
         prepare=prepare,
+    )
+
+
+def _without_model(uri: Uri, source: bool) -> Way:
+    """Its own sensor watches the source: a board without a model cannot be fed."""
+    if uri.scheme != "sim":
+        raise AddressError(f"{uri.scheme}: has a model always; sim:?model=none is a board without")
+    from tinyol_host.transports.sim import SimTransport
+
+    speed = speed_of(uri.options.get("speed", "1"))
+    samples = open_source(uri.options.get("source", DEFAULT), rate_hz=None, speed=speed)
+    transport = SimTransport(None, sensor_hz=0.0 if samples is None else samples.rate_hz)
+    return Way(
+        transport=transport,
+        source=samples if source else None,
+        kept_state=None,
+        bundle=None,
+        ends_with_link=True,
+        sense=transport.sense,
     )
 
 
@@ -104,6 +132,6 @@ def _twin_transport(uri: Uri, bundle: Bundle) -> tuple[Transport, Callable[[], o
 
 def _kept_state(uri: Uri, bundle: Bundle) -> KeptState | None:
     path = uri.options.get("state")
-    if path == NO_STATE:
+    if path == NO_STATE or "flash" in uri.options:  # then the board keeps it itself
         return None
     return KeptState(default_path(uri.scheme, bundle.model_id) if path is None else path)

@@ -5,6 +5,9 @@ from __future__ import annotations
 import secrets
 import time
 
+import numpy as np
+from numpy.typing import NDArray
+
 from tinyol_host.errors import LinkError
 from tinyol_host.protocol import MAX_MESSAGE_BYTES
 from tinyol_host.transports.message_queue import MessageQueue
@@ -24,21 +27,39 @@ class SimTransport:
         BundleError: the device refuses the model; says what and by how much.
     """
 
-    def __init__(self, model: Bundle | bytes, max_message: int = MAX_MESSAGE_BYTES) -> None:
-        """From a bundle, or a model image's bytes; max_message: what the link is to carry."""
+    def __init__(
+        self,
+        model: Bundle | bytes | None,
+        max_message: int = MAX_MESSAGE_BYTES,
+        *,
+        sensor_hz: float = 0.0,
+        has_led: bool = False,
+    ) -> None:
+        """From a bundle, or a model image's bytes, or without a model.
+
+        max_message: what the link is to carry; sensor_hz: the rate of its own sensor, which gives
+        what sense() is told, 0 = it has none; has_led: one to be found by, which nobody sees.
+        """
         self.max_message = max_message
         self.is_reliable = True
         self.bad_frames = 0
-        image = model if isinstance(model, bytes) else model.model_image
         refusal = new_refusal()
         boot_id = secrets.randbits(32) or 1
-        board = lib.tinyol_board_new(image, len(image), boot_id, max_message, refusal)
+        if model is None:
+            board = lib.tinyol_board_new_unloaded(boot_id, max_message, refusal)
+        else:
+            image = model if isinstance(model, bytes) else model.model_image
+            board = lib.tinyol_board_new(image, len(image), boot_id, max_message, refusal)
         if board == ffi.NULL:
             hint = ""
             if refusal.status == TOO_SMALL:
                 hint = f"; build with at least {describe(refusal).split(':')[0]}={refusal.need}"
             raise BundleError(f"the device refuses the model: {describe(refusal)}{hint}")
         self._board = ffi.gc(board, lib.tinyol_board_free)
+        if sensor_hz:
+            lib.tinyol_board_give_sensor(self._board, sensor_hz)
+        if has_led:
+            lib.tinyol_board_give_led(self._board)
         self._buffer = ffi.new(f"uint8_t[{MAX_MESSAGE_BYTES}]")
         self._queue: MessageQueue | None = None
 
@@ -76,6 +97,13 @@ class SimTransport:
     async def receive(self) -> bytes:
         """See Transport."""
         return await self._opened().get()
+
+    def sense(self, samples: NDArray[np.float32], gap: bool = False) -> None:
+        """The device's own sensor gives samples (n, 3) in g; gap: the first follows no other."""
+        rows = np.ascontiguousarray(samples, np.float32)
+        lib.tinyol_board_sense(self._board, ffi.from_buffer("float *", rows), len(rows), gap)
+        if self._queue is not None:
+            self._queue.put(self._sent())
 
     def _opened(self) -> MessageQueue:
         if self._queue is None:
