@@ -12,6 +12,20 @@ from units import Units
 REPO = Path(__file__).resolve().parent.parent
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Here, since pytest knows options only of the conftest.py files that it reads at its start."""
+    group = parser.getgroup("tinyol", "a board for tests/device")
+    group.addoption(
+        "--device",
+        metavar="URI",
+        help="the board that tests/device runs on, as `tinyol -d` takes it; default: an emulated"
+        " one",
+    )
+    group.addoption(
+        "--bundle", metavar="FILE", help="its model; default: the one that ships for its rate"
+    )
+
+
 @pytest.fixture(scope="session")
 def real_data() -> Path:
     """The folder of real recordings beside the project; a test that needs it skips without it."""
