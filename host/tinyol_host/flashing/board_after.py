@@ -1,0 +1,190 @@
+"""What runs on a board after an upload: it is asked, tested, and given back what it had learned."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass, field
+
+from tinyol_host.board import Board, connect
+from tinyol_host.connecting import warnings_about
+from tinyol_host.errors import LinkError
+from tinyol_host.flashing.board_before import HOW_TO_TELL, NO_MODEL, address_of
+from tinyol_host.flashing.board_hardware import ask_hardware
+from tinyol_host.flashing.firmware_folder import Environment
+from tinyol_host.flashing.flash_error import FlashError
+from tinyol_host.flashing.kept_copy import KeptCopy
+from tinyol_host.flashing.stages import Show, Stage
+from tinyol_host.hardware import SensorState
+from tinyol_host.ports import Port
+from tinyol_host.replies import CAPABILITY_KERNELS, CAPABILITY_TFLM, Identity
+from tinyol_host.timing import Timing
+from tinyol_sim.bundle import Bundle
+from tinyol_sim.errors import DeviceError, StateImageError
+
+# A port that has just come may not be ours yet: udev sets its owner a moment later, and others
+# look at it first.
+OPEN_S = 5.0
+_AGAIN_S = 0.3
+_TIMING = Timing(reply_s=1.0, give_up_s=8.0)
+_SAMPLES_S = 1.0  # a sensor that runs gives a hundred by then
+
+SENSOR_WORDS = {
+    SensorState.NONE: "missing",  # every such board has one
+    SensorState.RUNNING: "running",
+    SensorState.MISSING: "missing",
+    SensorState.SILENT: "silent",
+    SensorState.STUCK: "stuck",
+    SensorState.WRONG_RATE: "at another rate than the model's",
+}
+
+
+@dataclass
+class BoardAfter:
+    """What it says of itself.
+
+    kernels: what its frozen net runs on, of "TFLM" and "own".
+    arena_used, arena_bytes: None where the firmware does not say.
+    sensor: one of SENSOR_WORDS, or what can be told without.
+    given_back: what it had learned before.
+    warnings: a sentence each.
+    """
+
+    name: str
+    firmware: str
+    model_id: str
+    rate_hz: float
+    kernels: list[str]
+    sensor: str
+    arena_used: int | None = None
+    arena_bytes: int | None = None
+    given_back: bool = False
+    warnings: list[str] = field(default_factory=list)
+
+
+async def greet_board(
+    port: Port,
+    environment: Environment,
+    bundle: Bundle,
+    copy: KeptCopy | None,
+    own_name: str,
+    show: Show,
+) -> BoardAfter:
+    """Asks the board at a port, has it test itself, and gives it back its state.
+
+    own_name: that the board had before; "" if it is not known.
+
+    Raises:
+        FlashError: it does not run what it was given, or does not compute rightly.
+        DeviceError: the link failed.
+    """
+    show(Stage.HELLO, 0, None, "")
+    async with await _connect(port) as board:
+        identity = board.identity
+        after = BoardAfter(
+            name=identity.board,
+            firmware=identity.firmware_version,
+            model_id=identity.model_id,
+            rate_hz=identity.rate_hz,
+            kernels=_kernels(identity),
+            sensor="not asked",
+            # Not the board's own warnings: of the sensor, more is said below.
+            warnings=warnings_about(identity, await board.info(), None),
+        )
+        _check_identity(identity, environment, bundle)
+        show(Stage.SELF_TEST, 0, None, "")
+        if not (await board.self_test()).passed:
+            raise FlashError(
+                "the board runs the new program, but fails its self-test: do not trust what it"
+                " computes (`tinyol self-test` says which part)"
+            )
+        await _look_at_sensor(board, environment, after)
+        await _keep_name(board, own_name, after)
+        if copy is not None and copy.model_id == identity.model_id:
+            await _give_back(board, copy, show)
+            after.given_back = True
+    return after
+
+
+async def _connect(port: Port) -> Board:
+    loop = asyncio.get_running_loop()
+    deadline = loop.time() + OPEN_S
+    while True:
+        try:
+            return await connect(address_of(port), timing=_TIMING, source=False, keep_state=False)
+        except LinkError:
+            if loop.time() >= deadline:
+                raise
+        await asyncio.sleep(_AGAIN_S)
+
+
+def _kernels(identity: Identity) -> list[str]:
+    names = {CAPABILITY_TFLM: "TFLM", CAPABILITY_KERNELS: "own"}
+    return [name for bit, name in names.items() if identity.capabilities & bit]
+
+
+def _check_identity(identity: Identity, environment: Environment, bundle: Bundle) -> None:
+    expected = f"nano33ble-rev{environment.revision}"
+    if identity.board != expected:
+        raise FlashError(
+            f"the upload is done, but {identity.board} answers, not {expected}: is it another"
+            " board? `tinyol scan` shows them all"
+        )
+    if identity.model_id == NO_MODEL:
+        raise FlashError(
+            "the new program runs, but refused its model: `tinyol info` and `tinyol monitor` say"
+            " why; flash again, with another model or --frozen kernels"
+        )
+    if identity.model_id != bundle.model_id:
+        raise FlashError(
+            f"the upload is done, but the board runs model {identity.model_id}, not"
+            f" {bundle.model_id}: flash again"
+        )
+
+
+async def _look_at_sensor(board: Board, environment: Environment, after: BoardAfter) -> None:
+    state = await ask_hardware(board)
+    if state is not None:
+        after.sensor = SENSOR_WORDS[state.sensor]
+        after.arena_used, after.arena_bytes = state.arena_used, state.arena_bytes
+    elif not board.identity.has_sensor:
+        after.sensor = "missing"
+    else:
+        before = (await board.info()).at
+        await asyncio.sleep(_SAMPLES_S)
+        after.sensor = "running" if (await board.info()).at > before else "silent"
+    if after.sensor == "missing":
+        after.warnings.append(
+            f"the sensor of revision {environment.revision} does not answer: is it a board of"
+            f" revision {3 - environment.revision}? Flash it with --revision"
+            f" {3 - environment.revision} then; {HOW_TO_TELL}"
+        )
+    elif after.sensor != "running":
+        after.warnings.append(f"the sensor is {after.sensor}: `tinyol info` says how it goes on")
+
+
+async def _keep_name(board: Board, own_name: str, after: BoardAfter) -> None:
+    hardware = await ask_hardware(board)
+    if not own_name or hardware is None or hardware.name == own_name:
+        return
+    try:
+        await board.set_name(own_name)
+    except DeviceError as error:
+        after.warnings.append(f"the board was called {own_name!r} before: {error}")
+
+
+async def _give_back(board: Board, copy: KeptCopy, show: Show) -> None:
+    show(Stage.STATE, 0, len(copy.image), "")
+    try:
+        await board.push_state(copy.image, lambda done, total: show(Stage.STATE, done, total, ""))
+    except StateImageError as error:
+        raise FlashError(
+            f"the new program runs, but does not take back what the board had learned: {error}"
+        ) from None
+    info = await board.info()
+    if info.has_store:
+        try:
+            await board.save()
+        except DeviceError as error:
+            raise FlashError(
+                f"the board has what it had learned again, but cannot save it: {error}"
+            ) from None
