@@ -120,7 +120,8 @@ class Board:
         lib.tinyol_board_sense(self.handle, ffi.from_buffer("float *", data), len(data), gap)
 
     def set_condition(self, slot: int, level: int, text: str) -> None:
-        lib.tinyol_board_set_condition(self.handle, slot, level, text.encode())
+        raw = text.encode(errors="surrogateescape")
+        lib.tinyol_board_set_condition(self.handle, slot, level, raw)
 
     def tick(self, now_ms: int) -> None:
         lib.tinyol_board_tick(self.handle, now_ms & 0xFFFFFFFF)

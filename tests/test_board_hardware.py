@@ -115,6 +115,14 @@ def test_80_bytes_of_a_text_are_told(given: str, kept: str) -> None:
     assert logged(board) == []  # the same again
 
 
+def test_a_long_text_that_is_no_utf8_still_stands() -> None:
+    board = Board()
+    board.hello()
+    board.ask(STREAM, STREAM_LOG)
+    board.set_condition(0, ERROR, "\udc8a" * 120)
+    assert board.ask(HARDWARE).body[1] == 1  # stands
+
+
 def test_who_is_told_of_a_condition_and_when(board: Board) -> None:
     board.hello(link=1, nonce=2)
     board.ask(STREAM, STREAM_LOG)

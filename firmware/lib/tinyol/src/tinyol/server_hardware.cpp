@@ -9,6 +9,11 @@ namespace {
 
 constexpr uint32_t kNameFieldBytes = 24;
 static_assert(kMaxBoardNameBytes < kNameFieldBytes, "zero-terminated");
+constexpr uint32_t kLongestCharacter = 4;  // bytes, in UTF-8
+
+bool continues_character(char byte) {
+  return (static_cast<uint8_t>(byte) & 0xC0) == 0x80;
+}
 
 }  // namespace
 
@@ -81,7 +86,9 @@ void Server::set_condition(int slot, LogLevel level, const char* text) {
   while (n < kMaxTextBytes && text[n] != '\0') ++n;
   // A character that does not fit whole is left out whole.
   if (text[n] != '\0') {
-    while (n > 0 && (static_cast<uint8_t>(text[n]) & 0xC0) == 0x80) --n;
+    uint32_t begin = n;
+    while (n - begin < kLongestCharacter - 1 && continues_character(text[begin])) --begin;
+    if (!continues_character(text[begin])) n = begin;
   }
   Condition& condition = conditions_[slot];
   const bool same = condition.length == n && memcmp(condition.text, text, n) == 0;
