@@ -38,10 +38,10 @@ def fail(*lines: str) -> None:
 
 def build(environment: str, compiled: bool) -> None:
     folder = f".pio/build/{environment}"
-    say(f"Processing {environment} (platform: nordicnrf52@10.10.0; board: nano33ble)\n")
+    say(f"Processing {environment} (platform: nordicnrf52@10.11.0; board: nano33ble)\n")
     say("-" * 80 + "\n")
     if not compiled:
-        say("Platform Manager: Installing nordicnrf52 @ 10.10.0\nDownloading 0% 10% 20%\n")
+        say("Platform Manager: Installing nordicnrf52 @ 10.11.0\nDownloading 0% 10% 20%\n")
         say("Tool Manager: Installing platformio/toolchain-gccarmnoneeabi @ 1.70201.0\n")
     say(f"{folder}/model: model 0123456789abcdef: model_data.h, model_data.cpp\n")
     say("Verbose mode can be enabled via `-v, --verbose` option\nHARDWARE: NRF52840 64MHz\n")

@@ -37,7 +37,7 @@ def read(*pieces: str) -> tuple[BuildOutput, SEEN]:
 
 def test_stages_in_their_order() -> None:
     output, seen = read(
-        "Processing nano33ble_sense (platform: nordicnrf52@10.10.0)\n"
+        "Processing nano33ble_sense (platform: nordicnrf52@10.11.0)\n"
         "Library Manager: \x1b[32mInstalling arduino-libraries/ArduinoBLE @ 1.5.0\x1b[0m\n"
         "Compiling .pio/build/x/src/main.cpp.o\nCompiling .pio/build/x/lib123/sgd.cpp.o\n"
         "Archiving .pio/build/x/lib123/libtinyol.a\nLinking .pio/build/x/firmware.elf\n"
