@@ -40,7 +40,7 @@ bench: $(VENV)/.emulator ## instructions of each stage on the emulated Cortex-M4
 	$(BIN)/tinyol bench
 
 size: $(VENV)/.installed ## RAM and code size of the core for a board
-	$(BIN)/python firmware/size.py
+	. ./$(VENV)/compiler && $(BIN)/python firmware/size.py
 
 dist: $(VENV)/.test ## source distribution and wheel in dist/
 	$(BIN)/python -m pip install -q build

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import re
 import shutil
 import subprocess
@@ -60,6 +61,8 @@ def compiler() -> tuple[list[str], str]:
     """The compiler with its target flags, and what to call the target."""
     if shutil.which(CROSS):
         return [CROSS, *CORTEX_M4], "Cortex-M4F"
+    if os.environ.get("CXX"):
+        return os.environ["CXX"].split(), f"this machine ({sys.platform})"
     for name in ("c++", "g++", "clang++"):
         if shutil.which(name):
             return [name], f"this machine ({sys.platform})"

@@ -207,6 +207,43 @@ def test_a_prediction_that_differs_is_named_by_window_and_field(uri: str) -> Non
     assert verdict.difference.count("(0x") == 2  # the state itself is the same
 
 
+def test_windows_of_the_boards_own_samples_are_none_of_the_recordings(uri: str) -> None:
+    async def main() -> Verdict:
+        own = uri.replace("source=none", "source=synth:normal&speed=50")
+        async with await connect(own) as board:
+            stream = board.stream
+
+            @asynccontextmanager
+            async def slow(**wanted: bool) -> Any:
+                async with stream(**wanted) as events:
+                    await asyncio.sleep(0.3)  # some fifty windows
+                    yield events
+
+            board.stream = slow  # type: ignore[method-assign]
+            return await verify_recording(board, small_bundle(), SCRIPT)
+
+    assert asyncio.run(main()).difference is None
+
+
+def test_what_a_lasting_board_had_learned_is_in_a_file_meanwhile(uri: str, tmp_path: Path) -> None:
+    kept = tmp_path / "kept" / "tinyol"
+
+    async def work(board: Board) -> Verdict:
+        board.ends_with_link = False
+        before = await teach(board)
+        seen = []
+
+        def looked_at(*numbers: int) -> None:
+            seen.extend(path.read_bytes() for path in kept.glob("before-verify-*.state"))
+
+        verdict = await verify_recording(board, small_bundle(), SCRIPT, looked_at)
+        assert set(map(without_gaps, seen)) == {without_gaps(before)}
+        return verdict
+
+    assert on_board(uri, work).identical
+    assert not list(kept.iterdir())
+
+
 def test_predictions_that_are_lost_on_the_way_are_counted(uri: str) -> None:
     async def work(board: Board) -> Verdict:
         changed_predictions(board, lambda event: event if event.window_index % 10 else None)

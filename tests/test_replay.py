@@ -270,7 +270,7 @@ def test_a_note_gives_the_threshold_to_set_where_the_old_one_no_longer_fits():
     first = replay(BUNDLE, [recording(parts)], Plan(**plan, settings={THRESHOLD: 0.05}))
     normal = (first.truth == 0) & (np.arange(len(first.windows)) > 50)
     (note,) = [note for note in replay_notes(first) if "above the threshold" in note]
-    value = float(note.split(f"--set {THRESHOLD}=")[1])
+    value = float(note.split(f"--set {THRESHOLD}=")[1].split("`")[0])
     assert value == pytest.approx(np.quantile(first.windows.tuned_error[normal], 0.99), rel=0.01)
     again = replay(BUNDLE, [recording(parts)], Plan(**plan, settings={THRESHOLD: value}))
     assert not any("above the threshold" in note for note in replay_notes(again))

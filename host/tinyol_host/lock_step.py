@@ -137,8 +137,9 @@ async def lock_step(board: Board, twin: Twin) -> AsyncIterator[LockStep]:
     """
     async with AsyncExitStack() as stack:
         stack.enter_context(board.state_not_kept())
-        events = await stack.enter_async_context(board.stream(predictions=True))
+        # First: a window of the board's own sensor, completed until then, is none of these.
         feeding = await stack.enter_async_context(board.feeding())
+        events = await stack.enter_async_context(board.stream(predictions=True))
         twin.gap()
         step = LockStep(board, feeding.feed, events, twin)
         try:

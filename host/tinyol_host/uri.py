@@ -36,6 +36,7 @@ OPTIONS: dict[str, tuple[str, ...]] = {
     "ble": (),
 }
 NO_STATE = "none"  # as state=
+SLOWEST, FASTEST = 1e-3, 1e6  # speed=
 _WITH_TARGET = ("serial", "ble")
 _CHOICES = {
     "machine": MACHINES,
@@ -92,7 +93,14 @@ def parse_uri(text: str | None) -> Uri:
             f"{text!r}: nothing can stand behind {scheme}: but options, as"
             f" {scheme}:?source=synth:normal&speed=10"
         )
+    _check_no_zero(text)
     return Uri(scheme, unquote(target), _parse_options(scheme, query))
+
+
+def _check_no_zero(text: str) -> None:
+    """No file, port or name can have one."""
+    if "\0" in unquote(text):
+        raise AddressError(f"{text!r}: %00 cannot stand in an address")
 
 
 def _parse_options(scheme: str, query: str) -> dict[str, str]:
@@ -121,8 +129,10 @@ def _check_value(name: str, value: str) -> None:
     choices = _CHOICES.get(name)
     if choices is not None and value not in choices:
         raise AddressError(f"{name}={value}: it must be one of {', '.join(choices)}")
-    if name == "speed" and not speed_of(value) > 0:
-        raise AddressError(f"speed={value}: it must be a number above 0; 1 is real time")
+    if name == "speed" and not SLOWEST <= speed_of(value) <= FASTEST:
+        raise AddressError(
+            f"speed={value}: it must be a number from {SLOWEST:g} to {FASTEST:g}; 1 is real time"
+        )
 
 
 def speed_of(value: str) -> float:

@@ -185,6 +185,8 @@ async def _state_kept(board: Board, keep: bool) -> AsyncIterator[None]:
         yield
         return
     image = await board.pull_state()
+    # At once, should this program be killed; a simulated board's own file is as it was.
+    path = None if board.ends_with_link else _rescue(image, board.identity.model_id)
     problem = f"it did not answer within {_RESTORE_S:g} s"
 
     async def restore() -> None:
@@ -202,11 +204,13 @@ async def _state_kept(board: Board, keep: bool) -> AsyncIterator[None]:
             await finish(restore(), _RESTORE_S)
         finally:
             if problem:
-                path = _rescue(image, board.identity.model_id)
+                path = path or _rescue(image, board.identity.model_id)
                 raise DeviceError(
                     f"the device's earlier state could not be put back: {problem}. It is kept in"
                     f" {path}: `tinyol state push` brings it back"
                 )
+            if path is not None:
+                path.unlink(missing_ok=True)
 
 
 async def _push(board: Board, image: bytes) -> None:
@@ -218,7 +222,8 @@ async def _push(board: Board, image: bytes) -> None:
 
 def _rescue(image: bytes, model_id: str) -> Path:
     folder = Path(os.environ.get("XDG_STATE_HOME") or Path.home() / ".local" / "state") / "tinyol"
-    path = folder / f"before-verify-{model_id}-{time.strftime('%Y%m%d-%H%M%S')}.state"
+    name = f"before-verify-{model_id}-{time.strftime('%Y%m%d-%H%M%S')}-{os.getpid()}.state"
+    path = folder / name
     folder.mkdir(parents=True, exist_ok=True)
     write_whole(path, image, DeviceError)
     return path

@@ -17,16 +17,18 @@ from __future__ import annotations
 import math
 import os
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 from emulator_cases import HAS_GCC, HAS_ZIG
-from live_board import LiveBoard
 
 from tinyol_host.uri import parse_uri
 from tinyol_sim.bundle import DEFAULT_BUNDLES, Bundle, default_bundle
 from tinyol_sim.errors import TinyOLError
 from tinyol_sim.replay import RATE_TOLERANCE
+
+from .live_board import LiveBoard
 
 EMULATED = "emu:?source=none&state=none"
 
@@ -36,6 +38,8 @@ def uri(request: pytest.FixtureRequest) -> str:
     """The board's address."""
     given = request.config.getoption("--device")
     if given is not None:
+        with _in_words():
+            parse_uri(given)
         return str(given)
     pytest.importorskip("unicorn", reason="no unicorn: no emulated board")
     if not (HAS_GCC or HAS_ZIG):
@@ -48,13 +52,8 @@ def connected(uri: str) -> Iterator[LiveBoard]:
     """The board, in a session for all tests. What it had learned is put back at the end."""
     state_home = Path(os.environ.get("XDG_STATE_HOME") or Path.home() / ".local" / "state")
     live = LiveBoard(uri, state_home / "tinyol")
-    problem: TinyOLError | None = None
-    try:
+    with _in_words(f"{uri}: "):
         live.begin()
-    except TinyOLError as error:
-        problem = error
-    if problem is not None:
-        pytest.fail(f"{uri}: {problem}", pytrace=False)
     yield live
     live.end()
 
@@ -65,7 +64,8 @@ def bundle(request: pytest.FixtureRequest, connected: LiveBoard) -> Bundle:
     identity = connected.board.identity
     given = request.config.getoption("--bundle")
     if given is not None:
-        found = Bundle.load(given)
+        with _in_words():
+            found = Bundle.load(given)
     elif connected.board.bundle is not None:
         found = connected.board.bundle
     else:
@@ -73,14 +73,30 @@ def bundle(request: pytest.FixtureRequest, connected: LiveBoard) -> Bundle:
             r for r in DEFAULT_BUNDLES if math.isclose(r, identity.rate_hz, rel_tol=RATE_TOLERANCE)
         ]
         if not rates:
-            pytest.skip(f"no model ships for {identity.rate_hz:g} Hz: give the board's by --bundle")
+            pytest.fail(
+                f"no model ships for {identity.rate_hz:g} Hz: give the board's by --bundle FILE",
+                pytrace=False,
+            )
         found = default_bundle(rates[0])
     if found.model_id != identity.model_id:
-        pytest.skip(
+        pytest.fail(
             f"the board runs model {identity.model_id}, not {found.model_id}: give its own by"
-            " --bundle FILE"
+            " --bundle FILE",
+            pytrace=False,
         )
     return found
+
+
+@contextmanager
+def _in_words(before: str = "") -> Iterator[None]:
+    """What goes wrong in here is the caller's mistake or the board's, not the tests'."""
+    problem: TinyOLError | None = None
+    try:
+        yield
+    except TinyOLError as error:
+        problem = error
+    if problem is not None:
+        pytest.fail(f"{before}{problem}", pytrace=False)
 
 
 @pytest.fixture

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import threading
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
@@ -32,7 +33,9 @@ class LiveBoard:
         self.board: Board
         self._not_kept = ExitStack()
         self._uri = uri
-        self._kept = folder / f"before-device-tests-{time.strftime('%Y%m%d-%H%M%S')}.state"
+        self._kept = folder / (
+            f"before-device-tests-{time.strftime('%Y%m%d-%H%M%S')}-{os.getpid()}.state"
+        )
         self._loop = asyncio.new_event_loop()
         # A thread, so that the session stays alive between two tests.
         self._thread = threading.Thread(target=self._loop.run_forever, name="live-board")

@@ -6,7 +6,6 @@ from collections.abc import Awaitable, Callable
 
 import numpy as np
 import pytest
-from live_board import InStep, LiveBoard, in_step
 from numpy.typing import NDArray
 
 from tinyol_host.board import Board
@@ -28,6 +27,8 @@ from tinyol_sim.recordings import concatenate
 from tinyol_sim.script import script_of
 from tinyol_sim.settings import SETTINGS
 from tinyol_sim.synth import FIELD_FAN, FIELD_PLACEMENT, MODES, synthesize
+
+from .live_board import InStep, LiveBoard, in_step
 
 Array = NDArray[np.float32]
 

@@ -7,7 +7,6 @@ from contextlib import suppress
 
 import numpy as np
 import pytest
-from live_board import InStep, LiveBoard, in_step
 
 from tinyol_host.board import Board
 from tinyol_sim.bundle import Bundle
@@ -25,6 +24,8 @@ from tinyol_sim.commands import (
 )
 from tinyol_sim.errors import DeviceError
 from tinyol_sim.settings import SETTINGS
+
+from .live_board import InStep, LiveBoard, in_step
 
 STEPS = 120
 COMPARE_EVERY = 8

@@ -8,13 +8,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from live_board import LiveBoard
 
 from tinyol_host.board import Board, connect
 from tinyol_host.transports import emu
 from tinyol_host.uri import parse_uri
 from tinyol_sim.bundle import Bundle
 from tinyol_sim.emulator.machine import Machine
+
+from .live_board import LiveBoard
 
 
 def test_it_saves_on_request(live: LiveBoard) -> None:

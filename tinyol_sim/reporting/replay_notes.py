@@ -58,7 +58,8 @@ def _about_threshold(result: ReplayResult) -> list[str]:
     return [
         f"{100 * above:.0f} % of the {which} fine-tuning lie above the threshold, which was set"
         f" at training time: set it anew. 99 % of them lie below {_quantile(group.tuned)}:"
-        f" --set {THRESHOLD}={_quantile(group.tuned)}"
+        f" `tinyol replay --set {THRESHOLD}={_quantile(group.tuned)}` here, `tinyol calibrate` on a"
+        " board"
     ]
 
 

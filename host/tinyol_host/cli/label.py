@@ -181,6 +181,8 @@ async def _label_back(board: Board, name: str, seconds: float, add: bool, as_jso
     windows = min(wanted, identity.ring_len)
     if windows == 0:
         raise DeviceError("this model keeps no windows to be labelled late")
+    if board.ends_with_link:  # before a class is added for nothing
+        raise DeviceError(f"{board.uri} has just been started: it has seen no windows yet")
     await _ready_class(board, name, add)
     effect = await board.label_back(name, windows)
     lessons = effect.value or 0
@@ -191,8 +193,6 @@ async def _label_back(board: Board, name: str, seconds: float, add: bool, as_jso
     )
     if windows < wanted:
         text += f"\nthe board remembers {counted(windows, 'window')}, not {wanted:,}"
-    if lessons == 0 and board.ends_with_link:
-        text += f"\n{board.uri} has just been started: it has seen no windows yet"
     facts = {"label": name, "at": effect.at, "windows": windows, "lessons": lessons}
     _tell(as_json, text, facts)
 

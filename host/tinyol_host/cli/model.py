@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -230,6 +231,8 @@ def export(bundle: Path | None, folder: Path, rate_hz: float | None) -> None:
     .tflite model, for a firmware that runs it in TFLM's interpreter. The options in
     model_flags.txt are for every C++ file of the firmware: its arrays then fit the model exactly.
     """
+    if rate_hz is not None and not math.isfinite(rate_hz):
+        raise click.BadParameter(f"--rate-hz {rate_hz} is no sampling rate")
     loaded = default_bundle(rate_hz or SHIPPED_HZ) if bundle is None else Bundle.load(bundle)
     made_for_hz = loaded.pipeline.rate_hz
     if rate_hz is not None and abs(made_for_hz - rate_hz) > RATE_TOLERANCE * rate_hz:

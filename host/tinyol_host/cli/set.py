@@ -30,6 +30,8 @@ def _complete_name(
 def _check_name(context: click.Context, parameter: click.Parameter, name: str | None) -> str | None:
     from tinyol_sim.settings import SETTINGS
 
+    if name is not None and "=" in name:
+        raise click.BadParameter("on a board it is `tinyol set NAME VALUE`, with a space between")
     if name is not None and name not in SETTINGS:
         raise click.BadParameter(f"no setting {name!r}; there are {', '.join(SETTINGS)}")
     return name

@@ -84,6 +84,8 @@ def _without_model(uri: Uri, source: bool) -> Way:
         raise AddressError(f"{uri.scheme}: has a model always; sim:?model=none is a board without")
     from tinyol_host.transports.sim import SimTransport
 
+    if uri.options.get("state", NO_STATE) != NO_STATE:
+        raise AddressError("sim: without a model it learns nothing: leave state= out")
     speed = speed_of(uri.options.get("speed", "1"))
     samples = open_source(uri.options.get("source", DEFAULT), rate_hz=None, speed=speed)
     transport = SimTransport(None, sensor_hz=0.0 if samples is None else samples.rate_hz)

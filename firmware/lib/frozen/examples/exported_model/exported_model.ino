@@ -37,7 +37,10 @@ static bool load(tinyol::Refusal* refusal) {
 
 void setup() {
   Serial.begin(115200);
-  while (!IMU.begin()) delay(1000);
+  while (!IMU.begin()) {
+    Serial.println("no sensor: a board of revision 2 needs Arduino_BMI270_BMM150");
+    delay(1000);
+  }
   tinyol::Refusal refusal;
   while (!load(&refusal)) {
     Serial.print("the model was refused: ");

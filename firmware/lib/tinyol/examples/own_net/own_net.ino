@@ -96,7 +96,10 @@ static void print(const tinyol::WindowResult& result) {
 
 void setup() {
   Serial.begin(115200);
-  while (!IMU.begin()) delay(1000);
+  while (!IMU.begin()) {
+    Serial.println("no sensor: a board of revision 2 needs Arduino_BMI270_BMM150");
+    delay(1000);
+  }
   tinyol::Refusal refusal;
   if (device.load(describe(), &net, &refusal) != tinyol::Status::kOk) complain(refusal);
 }
