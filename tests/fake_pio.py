@@ -4,6 +4,7 @@ $FAKE_PIO is a folder. In it: `scenario.json` with what is to happen; `calls.jso
 a call, `touched` and `uploaded` are what it leaves for the test.
 
     fail      "compile", "size", "touch", "erase", "busy": where it ends with an error
+    lies      an upload ends well, and did nothing
     hang      seconds that an upload waits in its middle
     chunks    bytes that are written at a time, with a pause; default: lines
 """
@@ -80,6 +81,8 @@ def upload(environment: str, port: str) -> None:
             f" [Errno 16] Device or resource busy: '{port}'",
             "*** [upload] could not open port",
         )
+    if SCENARIO.get("lies"):
+        return
     say(f"Forcing reset using 1200bps open/close on port {port}\n")
     say("Waiting for the new upload port...\n")
     if SCENARIO.get("fail") == "touch":

@@ -160,11 +160,13 @@ def test_the_frozen_net_by_a_flag_or_by_an_environment(tinyol, start, monkeypatc
     assert bench.calls()[0]["PLATFORMIO_BUILD_FLAGS"] == "-D MINE -D TINYOL_FROZEN=tflm"
     assert bench.calls()[0]["words"][-1] == "nano33ble_sense"
     ini.write_text(f"{ONE_ENVIRONMENT}\n[env:nano33ble_sense_kernels]\nextends = board, rev1\n")
+    bench.comes_back_as(NanoAtPty(default_bundle(), tflm=True))
     status, _, err = tinyol("flash", "--firmware", "bin", "--frozen", "kernels")
     assert status == 0  # that firmware does as it likes
     assert "the board says that its frozen net runs on TFLM" in err
     assert bench.calls()[2]["PLATFORMIO_BUILD_FLAGS"] == "-D MINE"
     assert bench.calls()[2]["words"][-1] == "nano33ble_sense_kernels"
+    bench.comes_back_as(NanoAtPty(default_bundle(), tflm=True))
     tinyol.done("flash", "--firmware", "bin", "--frozen", "tflm")
     assert bench.calls()[4]["words"][-1] == "nano33ble_sense"
 
@@ -175,6 +177,16 @@ def test_nothing_is_kept_if_nothing_is_to_be(tinyol, start, tmp_path) -> None:
     assert "not kept, as was asked for" in tinyol.done("flash", "--no-keep-state")
     assert knows(bench)[0] == []
     assert copies(tmp_path) == []
+
+
+def test_it_begins_anew_also_where_the_upload_left_its_flash_alone(tinyol, start) -> None:
+    after = NanoAtPty(default_bundle())
+    after.plug_in()
+    teach(after)
+    after.unplug()
+    bench = start(after=after)
+    tinyol.done("flash", "--no-keep-state")
+    assert knows(bench)[0] == []
 
 
 def test_a_board_keeps_its_name(tinyol, start) -> None:
@@ -341,6 +353,33 @@ def test_an_upload_that_fails(tinyol, start, tmp_path, where, words) -> None:
     (copy,) = copies(tmp_path)
     assert f"`tinyol state push {copy}` gives it back" in err
     assert "tilted" in tinyol.done("state", "show", str(copy))
+
+
+def test_an_upload_that_was_none(tinyol, start, tmp_path) -> None:
+    bench = start()
+    teach(bench.now)
+    bench.plan(lies=True)
+    err = failed(tinyol)
+    assert "the board did not restart: it runs what it ran before" in err
+    assert "the new program is on the board" not in err
+    assert len(copies(tmp_path)) == 1
+
+
+def test_a_full_disk_ends_no_upload(tinyol, start, tmp_path) -> None:
+    bench = start()
+    teach(bench.now)
+    log = tmp_path / "home" / "tinyol" / f"flash-{bench.now.path.strip('/').replace('/', '-')}.log"
+    log.parent.mkdir(parents=True)
+    log.symlink_to("/dev/full")
+    assert "given back" in tinyol.done("flash")
+    assert (bench.folder / "uploaded").exists()
+
+
+def test_a_name_that_may_be_lost_is_told(tinyol, start) -> None:
+    bench = start()
+    tinyol.done("name", "pump 3", "-d", bench.now.path)
+    bench.plan(fail="erase")
+    assert "`tinyol name 'pump 3'` names it again" in failed(tinyol)
 
 
 def test_an_uploader_that_says_nothing(tinyol, start, monkeypatch) -> None:

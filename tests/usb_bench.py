@@ -119,6 +119,12 @@ class UsbBench:
         """What the fake PlatformIO is to do."""
         (self.folder / "scenario.json").write_text(json.dumps(scenario))
 
+    def comes_back_as(self, board: PtyBoard) -> None:
+        """What runs once the next upload is done."""
+        for name in ("touched", "uploaded"):
+            (self.folder / name).unlink(missing_ok=True)
+        self.after = board
+
     def calls(self) -> list[dict[str, Any]]:
         """How it was called."""
         path = self.folder / "calls.json"

@@ -79,6 +79,11 @@ class Conversation:
         self._streams: bytes | None = None  # what is to be streamed, as it was asked for last
 
     @property
+    def boot_id(self) -> int:
+        """Of the device; another one after each boot, 0 before the first HELLO."""
+        return self._boot_id
+
+    @property
     def is_open(self) -> bool:
         """No cut was noticed since the link was opened."""
         return self._link.is_open

@@ -63,6 +63,11 @@ class Device:
         return self._session.identity
 
     @property
+    def boot_id(self) -> int:
+        """Another one after each boot."""
+        return self._session.boot_id
+
+    @property
     def health(self) -> LinkHealth:
         """How well the link does."""
         return self._session.health

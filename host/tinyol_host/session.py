@@ -61,6 +61,11 @@ class Session:
         return self._transport.is_reliable
 
     @property
+    def boot_id(self) -> int:
+        """Of the device; another one after each boot."""
+        return self._talk.boot_id
+
+    @property
     def identity(self) -> Identity:
         """Who answers; DeviceError before the session was opened."""
         if self._talk.identity is None:

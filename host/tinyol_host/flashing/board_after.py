@@ -8,10 +8,10 @@ from dataclasses import dataclass, field
 from tinyol_host.board import Board, connect
 from tinyol_host.connecting import warnings_about
 from tinyol_host.errors import LinkError
-from tinyol_host.flashing.board_before import HOW_TO_TELL, NO_MODEL, address_of
+from tinyol_host.flashing.board_before import HOW_TO_TELL, NO_MODEL, BoardBefore, address_of
 from tinyol_host.flashing.board_hardware import ask_hardware
 from tinyol_host.flashing.firmware_folder import Environment
-from tinyol_host.flashing.flash_error import FlashError
+from tinyol_host.flashing.flash_error import FlashError, NotUploadedError
 from tinyol_host.flashing.kept_copy import KeptCopy
 from tinyol_host.flashing.stages import Show, Stage
 from tinyol_host.hardware import SensorState
@@ -65,21 +65,30 @@ async def greet_board(
     port: Port,
     environment: Environment,
     bundle: Bundle,
+    before: BoardBefore | None,
     copy: KeptCopy | None,
-    own_name: str,
     show: Show,
+    *,
+    keep_state: bool,
 ) -> BoardAfter:
     """Asks the board at a port, has it test itself, and gives it back its state.
 
-    own_name: that the board had before; "" if it is not known.
+    before: what ran there, None if TinyOL did not. keep_state: False has it begin from the model
+    alone, also where the upload left its flash as it was.
 
     Raises:
+        NotUploadedError: it runs what it ran before.
         FlashError: it does not run what it was given, or does not compute rightly.
         DeviceError: the link failed.
     """
     show(Stage.HELLO, 0, None, "")
     async with await _connect(port) as board:
         identity = board.identity
+        if before is not None and board.boot_id == before.boot_id:
+            raise NotUploadedError(
+                "PlatformIO says that it uploaded, but the board did not restart: it runs what it"
+                " ran before"
+            )
         after = BoardAfter(
             name=identity.board,
             firmware=identity.firmware_version,
@@ -98,7 +107,9 @@ async def greet_board(
                 " computes (`tinyol self-test` says which part)"
             )
         await _look_at_sensor(board, environment, after)
-        await _keep_name(board, own_name, after)
+        await _keep_name(board, "" if before is None else before.own_name, after)
+        if not keep_state:
+            await _forget(board)
         if copy is not None and copy.model_id == identity.model_id:
             await _give_back(board, copy, show)
             after.given_back = True
@@ -170,6 +181,12 @@ async def _keep_name(board: Board, own_name: str, after: BoardAfter) -> None:
         await board.set_name(own_name)
     except DeviceError as error:
         after.warnings.append(f"the board was called {own_name!r} before: {error}")
+
+
+async def _forget(board: Board) -> None:
+    await board.reset()
+    if (await board.info()).has_store:
+        await board.save()
 
 
 async def _give_back(board: Board, copy: KeptCopy, show: Show) -> None:

@@ -33,6 +33,7 @@ class BoardBefore:
     model_id: str | None  # None: it has none
     has_sensor: bool  # its sensor answers
     own_name: str  # what it goes by; "" if it does not say
+    boot_id: int
 
 
 def address_of(port: Port) -> str:
@@ -54,6 +55,7 @@ async def ask_board(port: Port) -> BoardBefore | None:
         return None
     async with board:
         identity, hardware = board.identity, await ask_hardware(board)
+        boot_id = board.boot_id
     own_name = "" if hardware is None else hardware.name
     model_id = None if identity.model_id == NO_MODEL else identity.model_id
     return BoardBefore(
@@ -62,6 +64,7 @@ async def ask_board(port: Port) -> BoardBefore | None:
         model_id=model_id,
         has_sensor=sensor_answers(hardware, identity.has_sensor),
         own_name=own_name,
+        boot_id=boot_id,
     )
 
 

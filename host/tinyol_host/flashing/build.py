@@ -82,8 +82,9 @@ class PlatformIO:
         command = [*self._words, "run", "-e", self._environment.name, *more]
         try:
             self.log.parent.mkdir(parents=True, exist_ok=True)
-            with open(self.log, mode) as log:
-                log.write(f"$ {' '.join(command)}\n".encode())
+            # Unbuffered: closing it must not fail on a full disk.
+            with open(self.log, mode, buffering=0) as log:
+                _note(log, f"$ {' '.join(command)}\n".encode())
                 status = await _run(command, self._folder, self._variables, log, self.output)
         except asyncio.TimeoutError:  # an OSError itself, from Python 3.11 on
             raise self._failed(f"the uploader said nothing for {UPLOAD_SILENT_S:g} s") from None
@@ -123,8 +124,7 @@ async def _run(
             data = await asyncio.wait_for(child.stdout.read(4096), limit_s)
             if not data:
                 break
-            log.write(data)
-            log.flush()
+            _note(log, data)
             output.feed(decoder.decode(data))
         output.end()
         return await child.wait()
@@ -133,11 +133,23 @@ async def _run(
         raise
 
 
+def _note(log: IO[bytes], data: bytes) -> None:
+    """A log that cannot be written, as on a full disk, is no reason to end an upload."""
+    with contextlib.suppress(OSError):
+        log.write(data)
+
+
 async def _end(child: asyncio.subprocess.Process) -> None:
     """Ends it and all that it has started."""
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGKILL):
         with contextlib.suppress(ProcessLookupError, PermissionError):
             os.killpg(child.pid, number)
-        with contextlib.suppress(asyncio.TimeoutError):
+        try:
             await asyncio.wait_for(child.communicate(), END_S)
-            return
+        except asyncio.TimeoutError:
+            continue
+        except BaseException:  # told to end once more
+            with contextlib.suppress(ProcessLookupError, PermissionError):
+                os.killpg(child.pid, signal.SIGKILL)
+            raise
+        return

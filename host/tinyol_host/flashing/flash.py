@@ -21,7 +21,7 @@ from tinyol_host.flashing.build import PlatformIO, build_variables
 from tinyol_host.flashing.build_output import BuildOutput
 from tinyol_host.flashing.firmware_folder import find_firmware
 from tinyol_host.flashing.fitting import check_flash, check_rate, check_some_rate, load_bundle
-from tinyol_host.flashing.flash_error import FlashError
+from tinyol_host.flashing.flash_error import FlashError, NotUploadedError
 from tinyol_host.flashing.kept_copy import KeptCopy, keep_copy, state_folder
 from tinyol_host.flashing.platformio import find_platformio
 from tinyol_host.flashing.stages import Show, Stage, left_as
@@ -77,6 +77,7 @@ class Flashing:
         self.stage = Stage.ASK
         self.copy: KeptCopy | None = None
         self._began = False  # PlatformIO was started
+        self._own_name = ""  # of the board, before
         self._wish = wish
         self._tell = show
 
@@ -100,6 +101,7 @@ class Flashing:
         port = choose_port(wish.port)
         self._show(Stage.ASK, 0, None, port.device)
         before = await ask_board(port)
+        self._own_name = "" if before is None else before.own_name
         environment = choose_environment(firmware, wish.revision, before, port)
         bundle = load_bundle(wish.bundle, environment.sensor_hz)
         name = "the bundle that ships" if wish.bundle is None else str(wish.bundle)
@@ -119,8 +121,15 @@ class Flashing:
         await pio.upload(port)
         self._show(Stage.WAIT, 0, None, f"for the board's port, {usb_port.BACK_S:g} s at most")
         port = await wait_for_program(port)
-        own_name = "" if before is None else before.own_name
-        after = await greet_board(port, environment, bundle, self.copy, own_name, self._show)
+        after = await greet_board(
+            port,
+            environment,
+            bundle,
+            before,
+            self.copy,
+            self._show,
+            keep_state=wish.keep_state,
+        )
         if wish.frozen is not None and _KERNELS[wish.frozen] not in after.kernels:
             after.warnings.append(
                 f"--frozen {wish.frozen} was asked for, but the board says that its frozen net runs"
@@ -151,8 +160,16 @@ class Flashing:
             words += [f"  {line}" for line in error.lines]
             words.append(f"the whole log: {error.log}")
         ended = not isinstance(error, TinyOLError)  # by Ctrl-C or the like
-        if ended or (self._began and self.stage is not Stage.UPLOAD):  # that error says it itself
+        said = isinstance(error, NotUploadedError) or (
+            self.stage is Stage.UPLOAD and isinstance(error, FlashError) and error.log is not None
+        )
+        if ended or (self._began and not said):
             words.append(left_as(self.stage))
+        if self._own_name and self.stage in (Stage.UPLOAD, Stage.WAIT):
+            words.append(
+                f"it was called {self._own_name!r}: should it have forgotten that,"
+                f" `tinyol name {shlex.quote(self._own_name)}` names it again"
+            )
         if self.copy is not None:
             words.append(
                 f"what the board had learned is in {self.copy.path}:"

@@ -20,3 +20,7 @@ class FlashError(DeviceError):
         super().__init__(message)
         self.log = log
         self.lines = tuple(lines)
+
+
+class NotUploadedError(FlashError):
+    """The uploader says that all went well, but the board did not restart."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 from pathlib import Path
 
@@ -41,7 +42,7 @@ async def keep_copy(board: Board, show: Show) -> KeptCopy:
     show(Stage.KEEP, 0, most, "")
     stamp = time.strftime("%Y%m%d-%H%M%S", time.gmtime())
     model_id = board.identity.model_id
-    path = state_folder() / f"before-flash-{model_id}-{stamp}.state"
+    path = state_folder() / f"before-flash-{model_id}-{stamp}-{os.getpid()}.state"
     try:
         image = await board.pull_state(lambda done, total: show(Stage.KEEP, done, total, ""))
         path.parent.mkdir(parents=True, exist_ok=True)
