@@ -71,6 +71,7 @@ def test_json(tinyol: Tinyol) -> None:
 def test_wrong_usage(tinyol: Tinyol) -> None:
     for words, says in (
         (("--windows", "98"), "98 windows cannot tell .*0.01 .* takes 99 or more, better 500"),
+        (("--windows", "1", "--false-alarms", "0.5"), "1 window cannot tell .* takes 2 or more"),
         (("--false-alarms", "0"), "0"),
         (("--false-alarms", "nan"), "number"),
         (("--fine-tune", "-1"), "-1"),

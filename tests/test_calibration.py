@@ -23,12 +23,12 @@ from tinyol_host.calibration import (
     THRESHOLD,
     Phase,
     Plan,
-    StoppedError,
     calibrate,
 )
 from tinyol_host.calibration_outcome import Calibration
 from tinyol_host.events import Event, Prediction
 from tinyol_host.protocol import Opcode
+from tinyol_host.reply_or_stop import StoppedError
 from tinyol_host.threshold_rule import enough_windows, likely_share, windows_needed
 from tinyol_sim.bundle import default_bundle
 from tinyol_sim.errors import DeviceError
@@ -305,6 +305,22 @@ def test_a_sensor_whose_values_stand_still_sets_no_threshold() -> None:
     on_board(work)
 
 
+def test_fine_tuning_that_diverged_sets_no_threshold() -> None:
+    says = r"has diverged: .* mean error is .*, the frozen net's .* skipped; .*`tinyol reset`"
+
+    async def work(board: Board, link: WatchedLink) -> None:
+        await board.set("reconstruction.learning_rate", 10)
+        async with running(link):
+            await fails(board, says + ".*smaller reconstruction.learning_rate; .* as it was, 5; fi")
+            await fails(board, says, Plan(0, 60, 0.05))  # nor does it later
+            await board.reset()
+            found = await calibrate(board, PLAN)
+        assert found.skipped == 0
+        assert await threshold_of(board) == found.after.threshold
+
+    on_board(work)
+
+
 @pytest.mark.parametrize(
     ("change", "says"),
     [
@@ -373,6 +389,27 @@ def test_a_link_that_comes_back_costs_nothing() -> None:
         assert await threshold_of(board) == found.after.threshold
 
     on_board(work)
+
+
+def test_a_long_cut_is_no_silence_of_the_board() -> None:
+    async def main() -> None:
+        link = WatchedLink(DeviceInProcess(), device_notices=True)
+        async with await connect_over(link, timing=QUICK) as board:
+            identity = board.identity
+            window_s = (identity.window_len + identity.hop) / identity.rate_hz
+            async with running(link):
+                task = asyncio.create_task(calibrate(board, Plan(0, 1000, 0.05)))
+                await asyncio.sleep(0.05)
+            await asyncio.sleep(0.05)  # every window so far was counted
+            link.vanish()
+            await asyncio.sleep(max(calibration.SILENCE_S, 3 * window_s) + 0.2)
+            link.refuse_open = None
+            await asyncio.sleep(0.1)  # the link is back before the first window
+            async with running(link):
+                found = await task
+        assert found.after.windows == 1000
+
+    asyncio.run(main())
 
 
 def test_a_board_that_restarts() -> None:

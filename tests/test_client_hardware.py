@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 from cli_runner import Tinyol
+from emulator_cases import needs_compiler, unicorn
 from pty_board import PtyBoard
 from small_replay import small_bundle
 from told_device import identity_of
@@ -65,6 +66,14 @@ def test_the_command_shows_what_it_set(tinyol: Tinyol) -> None:
     assert tinyol.done("name", "--clear", "-d", SIM) == "no name\n"
     assert tinyol("name", "a", "--clear", "-d", SIM)[0] == 2
     assert tinyol("name", "", "-d", SIM)[0] == 2
+
+
+@needs_compiler
+@pytest.mark.parametrize("machine", [unicorn])
+def test_a_name_that_a_flash_file_keeps_does_not_end(machine: str, tinyol: Tinyol) -> None:
+    uri = f"emu:?model=small.tinyol&source=none&machine={machine}&flash=k.fl"
+    assert tinyol.done("name", "pump-3", "-d", uri) == "pump-3\n"
+    assert tinyol.done("name", "-d", uri) == "pump-3\n"
 
 
 def test_a_board_without_an_led_cannot_be_located(tinyol: Tinyol) -> None:

@@ -211,8 +211,21 @@ def test_a_board_from_the_factory(tinyol, start, in_bootloader) -> None:
         bench.in_bootloader = False
     out = tinyol.done("flash", "--revision", "2")
     assert "nano33ble-rev2" in out
-    assert "nothing was there to give back" in out
+    assert "not asked: TinyOL did not run there\n" in out
     assert bench.calls()[0]["words"] == ["run", "-e", "nano33ble_sense_rev2"]
+
+
+def test_a_second_attempt_finds_the_copy_of_the_first(tinyol, start, tmp_path) -> None:
+    bench = start()
+    teach(bench.now)
+    bench.plan(fail="erase")
+    failed(tinyol)
+    (copy,) = copies(tmp_path)
+    bench.plan()
+    (bench.folder / "touched").touch()  # it waits in its bootloader
+    out = tinyol.done("flash", "--revision", "1")
+    folded = "".join(out.split())  # at the terminal's width
+    assert f"anearliercopyofthismodel's:`tinyolstatepush{copy}`" in folded
 
 
 def test_output_that_comes_in_crumbs(tinyol, start) -> None:

@@ -10,18 +10,27 @@ net's where nothing was fine-tuned (learner.cpp).
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from enum import Enum
+from typing import Any, TypeVar
 
 from tinyol_host.board import Board
-from tinyol_host.calibration_outcome import Calibration, notes_on, skipped_steps, stretch_of
-from tinyol_host.clean_up import finish
+from tinyol_host.calibration_outcome import (
+    Calibration,
+    notes_on,
+    refuse_if_diverged,
+    skipped_steps,
+    stretch_of,
+)
+from tinyol_host.clean_up import LIMIT_S, finish
 from tinyol_host.errors import LinkError, RebootedError
 from tinyol_host.events import Changed, Event, Prediction
+from tinyol_host.link import within
 from tinyol_host.protocol import Opcode
 from tinyol_host.replies import Info
+from tinyol_host.reply_or_stop import StoppedError, reply_or_stop
 from tinyol_host.threshold_rule import enough_windows, likely_share, rank_of, windows_needed
 from tinyol_sim.counted import counted
 from tinyol_sim.errors import DeviceError, TinyOLError
@@ -41,8 +50,7 @@ _SPOIL = {
 }
 
 
-class StoppedError(DeviceError):
-    """It was told to stop; says how the board is left."""
+T = TypeVar("T")
 
 
 class Phase(Enum):
@@ -69,8 +77,8 @@ class Plan:
                 f"a share of false alarms is from {LEAST_SHARE:g} to below 1, not"
                 f" {self.false_alarms:g}"
             )
-        if self.rank < 1:
-            least = windows_needed(self.false_alarms)
+        least = windows_needed(self.false_alarms)
+        if self.windows < least:
             raise DeviceError(
                 f"{counted(self.windows, 'window')} cannot tell above which error"
                 f" {self.false_alarms:.3g} of them lie: that takes {least:,} or more, better"
@@ -110,11 +118,12 @@ async def calibrate(
     Args:
         board: on a machine that runs as it should all the time.
         plan: what to do.
-        stop: set, it ends this at once.
+        stop: set, it ends this at once; within seconds if the board does not answer.
         show: called as it goes on.
 
     Raises:
-        StoppedError: `stop` was set. Fine-tuning is stopped, the threshold as it was.
+        StoppedError: `stop` was set. Fine-tuning is stopped, the threshold as it was, unless the
+            board does not answer; says how the board is left.
         DeviceError: no model, no windows come, somebody else changed the board meanwhile, or the
             link is cut; says how the board is left.
     """
@@ -159,8 +168,8 @@ class _Work:
 
     async def begin(self) -> Info:
         """Looks how the board is; changes nothing."""
-        self._threshold = (await self._board.settings())[THRESHOLD]
-        begun = await self._board.info()
+        self._threshold = (await self._answer(self._board.settings()))[THRESHOLD]
+        begun = await self._answer(self._board.info())
         self._steps_before = begun.reconstruction.applied
         if not self._plan.fine_tune and begun.fine_tune_left != 0:
             raise DeviceError(
@@ -187,8 +196,9 @@ class _Work:
                 f"all {counted(plan.windows, 'window')} have the same error, {threshold:.4g}: the"
                 " sensor's values do not move"
             )
+        refuse_if_diverged(windows, skipped_steps(ended))
         self._setting = True
-        effect = await board.set(THRESHOLD, threshold)
+        effect = await self._answer(board.set(THRESHOLD, threshold))
 
         frozen = begun.reconstruction.applied == 0
         if plan.fine_tune and frozen:
@@ -215,7 +225,7 @@ class _Work:
         n = self._plan.fine_tune
         await self._next_phase()
         self._tuning = True
-        await self._board.fine_tune(n)
+        await self._answer(self._board.fine_tune(n))
         await self._until(
             Phase.FINE_TUNING, lambda info: info.fine_tune_left == 0, n, self._plan.windows
         )
@@ -223,7 +233,7 @@ class _Work:
         return [window for window in self._windows if window.fine_tuned][:_FIRST]
 
     async def _next_phase(self) -> Info:
-        info = await self._board.info()
+        info = await self._answer(self._board.info())
         self._first_window, self._windows = info.windows, []
         return info
 
@@ -233,9 +243,12 @@ class _Work:
         loop, identity = asyncio.get_running_loop(), self._board.identity
         window_s = (identity.window_len + identity.hop) / identity.rate_hz
         limit_s = max(SILENCE_S, 3 * window_s)
-        since, seen, then = loop.time(), 0, await self._board.info()
+        then = await self._answer(self._board.info())
+        since, seen = loop.time(), 0
         while True:
-            info = await self._board.info()
+            asked = loop.time()
+            info = await self._answer(self._board.info())
+            since += loop.time() - asked  # a link that is cut says nothing of the windows
             await asyncio.sleep(0)  # what came before this reply is read now
             if self._others is not None:
                 raise DeviceError(
@@ -255,6 +268,9 @@ class _Work:
                 raise DeviceError(f"no window for {limit_s:.3g} s: {self._why_none(then, info)}")
             with suppress(asyncio.TimeoutError):
                 await asyncio.wait_for(self._stop.wait(), _POLL_S)
+
+    async def _answer(self, request: Coroutine[Any, Any, T]) -> T:
+        return await reply_or_stop(request, self._stop)
 
     def _why_none(self, then: Info, now: Info) -> str:
         samples, windows = now.at - then.at, now.windows - then.windows
@@ -302,9 +318,10 @@ class _Work:
         if isinstance(error, LinkError):
             return f"{text}; fine-tuning is off"
         try:
-            taken = (await self._board.info()).reconstruction.applied - self._steps_before
-        except TinyOLError:
+            info = await within(self._board.info(), LIMIT_S)
+        except (TinyOLError, asyncio.TimeoutError):
             return f"{text}; fine-tuning is off"
+        taken = info.reconstruction.applied - self._steps_before
         if taken < 0:  # somebody's reset
             return f"{text}; fine-tuning is off"
         return f"{text}; fine-tuning is off, {counted(taken, 'step')} of it stay"

@@ -8,9 +8,12 @@ from dataclasses import dataclass
 from tinyol_host.events import Prediction
 from tinyol_host.replies import Info
 from tinyol_sim.counted import counted
+from tinyol_sim.errors import DeviceError
 
 _ALARMING = 3  # windows in a row
 _DRIFT = 1.3  # ratio of two halves' mean errors
+_WORSE = 1.25  # a layer's error over the frozen net's: above it, something went wrong
+_DIVERGED = 10.0  # ratio of the fine-tuned layer's mean error to the frozen net's
 _LEAST_HALF = 20  # windows
 
 
@@ -67,6 +70,23 @@ def skipped_steps(info: Info) -> int:
     return steps.skipped_not_finite + steps.skipped_over_limit
 
 
+def refuse_if_diverged(windows: Sequence[Prediction], skipped: int) -> None:
+    """DeviceError if fine-tuning has made the layer useless: no threshold would mean anything.
+
+    windows: those watched. skipped: fine-tuning steps that were not taken since the state began,
+        which those after a divergence are not, since their gradients are too large.
+    """
+    frozen = sum(window.error for window in windows) / len(windows)
+    tuned = sum(window.tuned_error for window in windows) / len(windows)
+    if skipped and not tuned <= _DIVERGED * frozen:  # NaN is no success
+        raise DeviceError(
+            f"fine-tuning has diverged: the fine-tuned layer's mean error is {tuned:.4g}, the"
+            f" frozen net's {frozen:.4g}, with {counted(skipped, 'step')} skipped; go back by"
+            " `tinyol reset`, or by `tinyol state push` of a state from before, and begin again"
+            " with a smaller reconstruction.learning_rate"
+        )
+
+
 def notes_on(
     windows: Sequence[Prediction],
     errors: Sequence[float],
@@ -90,7 +110,12 @@ def notes_on(
             )
     frozen = sum(window.error for window in windows) / len(windows)
     mean = sum(errors) / len(errors)
-    if ended.reconstruction.applied and mean > frozen:
+    if ended.reconstruction.applied and frozen < mean <= _WORSE * frozen:
+        notes.append(
+            f"fine-tuning gained nothing, {mean:.4g} against the frozen net's {frozen:.4g}: the net"
+            " fits this machine as it was trained"
+        )
+    elif ended.reconstruction.applied and mean > frozen:
         notes.append(
             f"the fine-tuned layer's mean error, {mean:.4g}, is above the frozen net's,"
             f" {frozen:.4g}: try a smaller reconstruction.learning_rate after `tinyol reset`"

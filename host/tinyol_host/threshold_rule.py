@@ -13,6 +13,7 @@ import math
 
 import numpy as np
 
+LEAST = 2  # windows: one alone does not tell whether the sensor's values move
 ABOVE = 5  # windows that should lie above the threshold, for it to be known well enough
 
 _LIKELY = (0.05, 0.95)
@@ -24,8 +25,8 @@ def rank_of(windows: int, false_alarms: float) -> int:
 
 
 def windows_needed(false_alarms: float) -> int:
-    """The fewest windows that tell the threshold: 1 / share - 1."""
-    least = max(1, math.ceil(1 / false_alarms) - 2)
+    """The fewest windows that tell the threshold: 1 / share - 1, and LEAST or more."""
+    least = max(LEAST, math.ceil(1 / false_alarms) - 2)
     while rank_of(least, false_alarms) < 1:
         least += 1
     return least

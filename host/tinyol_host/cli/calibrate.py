@@ -70,7 +70,8 @@ def calibrate(
     \b
     The rule: anomaly.threshold becomes the k-th largest error of the M windows
     watched, k = P * (M + 1) rounded down. A next window like them lies above it
-    with probability k / (M + 1). M must be 1 / P - 1 or more, or k would be 0.
+    with probability k / (M + 1). M must be 1 / P - 1 or more, or k would be 0,
+    and 2 or more.
 
     That is a share of windows, not of alarms: windows that overlap, as they do where the hop is
     shorter than the window, share samples, so they go above the threshold in runs, and M of them
@@ -98,7 +99,8 @@ def calibrate(
 
 async def _calibrate(board: Board, plan: Plan, as_json: bool) -> Calibration | None:
     """None: it was stopped by Ctrl-C."""
-    from tinyol_host.calibration import StoppedError, calibrate, expected_s
+    from tinyol_host.calibration import calibrate, expected_s
+    from tinyol_host.reply_or_stop import StoppedError
     from tinyol_host.uri import speed_of
 
     takes_s = expected_s(board, plan) / speed_of(board.uri.options.get("speed", "1"))

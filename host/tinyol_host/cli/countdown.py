@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import suppress
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -33,8 +33,8 @@ class Countdown:
 
 async def count_down(
     board: Board,
-    begin: Callable[[], Awaitable[Effect]],
-    end: Callable[[], Awaitable[Effect]],
+    begin: Callable[[], Coroutine[Any, Any, Effect]],
+    end: Callable[[], Coroutine[Any, Any, Effect]],
     *,
     running: Callable[[Info], bool],
     counts: Callable[[Prediction], bool],
@@ -51,17 +51,28 @@ async def count_down(
         counts: whether a window is one of those that are waited for.
         begun: called with what begin() returned.
         show: called with the windows so far, about ten times a second.
+
+    Raises:
+        StoppedError: Ctrl-C, but the board does not answer: it may run on.
     """
+    from tinyol_host.clean_up import LIMIT_S
+    from tinyol_host.reply_or_stop import StoppedError, last_reply, reply_or_stop
+
     stop = asyncio.Event()
     async with board.stream(predictions=True) as events:
         with ctrl_c_sets(stop):
-            outcome = Countdown(await begin())
+            try:
+                outcome = Countdown(await reply_or_stop(begin(), stop))
+            except StoppedError:  # it may have begun all the same
+                ended = await last_reply(end(), LIMIT_S)
+                return Countdown(ended, stopped=ended)
             begun(outcome.begun)
             reader = asyncio.create_task(_gather(events, counts, outcome))
             try:
-                await _wait(board, running, stop, outcome, show)
+                with suppress(StoppedError):  # the board may answer again
+                    await _wait(board, running, stop, outcome, show)
                 if stop.is_set():
-                    outcome.stopped = await end()
+                    outcome.stopped = await last_reply(end(), LIMIT_S)
                 await asyncio.sleep(0)  # what came before the last reply is in the queue
             finally:
                 reader.cancel()
@@ -78,10 +89,12 @@ async def _wait(
     outcome: Countdown,
     show: Callable[[list[Prediction]], None],
 ) -> None:
+    from tinyol_host.reply_or_stop import reply_or_stop
+
     loop = asyncio.get_running_loop()
     since, seen, told = loop.time(), 0, False
     while not stop.is_set():
-        info = await board.info()
+        info = await reply_or_stop(board.info(), stop)
         if not running(info):
             return
         show(outcome.windows)

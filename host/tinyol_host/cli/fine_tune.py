@@ -61,16 +61,15 @@ def fine_tune(steps: int | None, wait: bool | None, device: str | None, as_json:
         facts = {"steps": 0, "at": effect.at}
         _tell(as_json, f"fine-tuning: off from sample {effect.at:,} on", facts)
         return
-    outcome = run_on_board(
-        device, lambda board: _fine_tune(board, steps, wait, as_json), source=True
-    )
-    if outcome is not None and outcome.stopped and steps is not None:
+    done = run_on_board(device, lambda board: _fine_tune(board, steps, wait, as_json), source=True)
+    if not done:
         raise KeyboardInterrupt  # not all that was asked for
 
 
-async def _fine_tune(
-    board: Board, steps: int | None, wait: bool | None, as_json: bool
-) -> Countdown | None:
+async def _fine_tune(board: Board, steps: int | None, wait: bool | None, as_json: bool) -> bool:
+    """Whether all was done that was asked for; else Ctrl-C ended it."""
+    from tinyol_host.reply_or_stop import StoppedError
+
     stays = wait if wait is not None else board.ends_with_link or steps is not None
     if board.ends_with_link and not stays:
         raise click.UsageError(
@@ -81,7 +80,7 @@ async def _fine_tune(
         effect = await board.fine_tune(steps)
         text = _begun(steps, effect, "`tinyol fine-tune off` ends it")
         _tell(as_json, text, _facts(steps, effect))
-        return None
+        return True
 
     def running(info: Info) -> bool:
         return info.fine_tune_left != 0
@@ -93,18 +92,22 @@ async def _fine_tune(
         if not as_json:
             click.echo(_begun(steps, effect, "Ctrl-C ends it"))
 
-    with progress_bar("fine-tuning", steps, "steps") as show:
-        outcome = await count_down(
-            board,
-            lambda: board.fine_tune(steps),
-            lambda: board.fine_tune(0),
-            running=running,
-            counts=counts,
-            begun=begun,
-            show=lambda windows: show(len(windows), _falling(windows)),
-        )
+    try:
+        with progress_bar("fine-tuning", steps, "steps") as show:
+            outcome = await count_down(
+                board,
+                lambda: board.fine_tune(steps),
+                lambda: board.fine_tune(0),
+                running=running,
+                counts=counts,
+                begun=begun,
+                show=lambda windows: show(len(windows), _falling(windows)),
+            )
+    except StoppedError as stopped:
+        click.echo(f"{stopped}; {_goes_on(steps)}", err=True)
+        return False
     _tell(as_json, _ended(outcome, steps), _facts(steps, outcome.begun, outcome))
-    return outcome
+    return steps is None or outcome.stopped is None
 
 
 def _errors(windows: Sequence[Prediction]) -> tuple[float, float, float] | None:
@@ -130,6 +133,14 @@ def _falling(windows: Sequence[Prediction]) -> str:
 def _begun(steps: int | None, effect: Effect, how_it_ends: str) -> str:
     how_long = f"until stopped; {how_it_ends}" if steps is None else counted(steps, "step")
     return f"fine-tuning: from sample {effect.at:,} on, {how_long}"
+
+
+def _goes_on(steps: int | None) -> str:
+    """What a board does that cannot be told to stop."""
+    until = "until told `tinyol fine-tune off`"
+    if steps is not None:
+        until = f"until it has taken {counted(steps, 'step')}, or is told `tinyol fine-tune off`"
+    return f"unless it is off, it goes on fine-tuning {until}"
 
 
 def _ended(outcome: Countdown, steps: int | None) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import shlex
 from contextlib import ExitStack
 from dataclasses import asdict
 from pathlib import Path
@@ -153,7 +154,8 @@ def _facts(flashed: Flashed) -> dict[str, Any]:
 
 def _rows(flashed: Flashed) -> list[tuple[str, str]]:
     after = flashed.after
-    net = " and ".join(after.kernels) or "unknown"
+    names = {"own": "our own kernels"}
+    net = " and ".join(names.get(name, name) for name in after.kernels) or "unknown"
     if after.arena_used is not None and after.arena_bytes is not None:
         net += f", {after.arena_used:,} of {after.arena_bytes:,} bytes of its arena"
     rows = [
@@ -175,9 +177,21 @@ def _learned(flashed: Flashed) -> str:
         return "given back"
     if not flashed.keep_state:
         return "not kept, as was asked for"
+    if not flashed.asked:
+        return "not asked: TinyOL did not run there" + _earlier(flashed.after.model_id)
     if flashed.copy is None:
         return "nothing was there to give back"
     return f"it was of another model: kept in {flashed.copy}"
+
+
+def _earlier(model_id: str) -> str:
+    """What a flashing before this one kept, should that have failed in the middle."""
+    from tinyol_host.flashing.kept_copy import state_folder
+
+    copies = sorted(state_folder().glob(f"before-flash-{model_id}-*.state"))
+    if not copies:
+        return ""
+    return f"; an earlier copy of this model's: `tinyol state push {shlex.quote(str(copies[-1]))}`"
 
 
 def _print(flashed: Flashed) -> None:

@@ -104,8 +104,7 @@ def label(
         run_on_board(device, lambda board: _label_back(board, name, back_s, add, as_json))
         return
     wish = _Wish(name, windows, add or _may_add(device, name, add), wait, as_json)
-    outcome = run_on_board(device, lambda board: _label(board, wish), source=True)
-    if outcome is not None and outcome.stopped and windows is not None:
+    if not run_on_board(device, lambda board: _label(board, wish), source=True):
         raise KeyboardInterrupt  # not all that was asked for
 
 
@@ -133,7 +132,10 @@ async def _ready_class(board: Board, name: str, add: bool) -> int:
     raise DeviceError(f"no class {name!r}; known: {known}. --add adds it")
 
 
-async def _label(board: Board, wish: _Wish) -> Countdown | None:
+async def _label(board: Board, wish: _Wish) -> bool:
+    """Whether all was done that was asked for; else Ctrl-C ended it."""
+    from tinyol_host.reply_or_stop import StoppedError
+
     until_stopped = wish.windows is None
     stays = wish.wait if wish.wait is not None else board.ends_with_link or not until_stopped
     if board.ends_with_link and not stays:
@@ -145,7 +147,7 @@ async def _label(board: Board, wish: _Wish) -> Countdown | None:
     if not stays:
         effect = await board.label(wish.name, wish.windows)
         _tell(wish.as_json, _begun(wish, effect, "`tinyol label -` ends it"), _facts(wish, effect))
-        return None
+        return True
 
     def running(info: Info) -> bool:
         return info.label == index
@@ -157,18 +159,22 @@ async def _label(board: Board, wish: _Wish) -> Countdown | None:
         if not wish.as_json:
             click.echo(_begun(wish, effect, "Ctrl-C ends it"))
 
-    with progress_bar(wish.name, wish.windows, "windows") as show:
-        outcome = await count_down(
-            board,
-            lambda: board.label(wish.name, wish.windows),
-            lambda: board.label(None),
-            running=running,
-            counts=counts,
-            begun=begun,
-            show=lambda windows: show(len(windows), _score(windows)),
-        )
+    try:
+        with progress_bar(wish.name, wish.windows, "windows") as show:
+            outcome = await count_down(
+                board,
+                lambda: board.label(wish.name, wish.windows),
+                lambda: board.label(None),
+                running=running,
+                counts=counts,
+                begun=begun,
+                show=lambda windows: show(len(windows), _score(windows)),
+            )
+    except StoppedError as stopped:
+        click.echo(f"{stopped}; {_goes_on(wish)}", err=True)
+        return False
     _tell(wish.as_json, _ended(outcome, wish), _facts(wish, outcome.begun, outcome))
-    return outcome
+    return until_stopped or outcome.stopped is None
 
 
 async def _label_back(board: Board, name: str, seconds: float, add: bool, as_json: bool) -> None:
@@ -202,6 +208,16 @@ def _begun(wish: _Wish, effect: Effect, how_it_ends: str) -> str:
     if wish.windows is not None:
         how_long = f"the next {counted(wish.windows, 'window')}"
     return f"{wish.name}: from sample {effect.at:,} on, {how_long}"
+
+
+def _goes_on(wish: _Wish) -> str:
+    """What a board does that cannot be told to stop."""
+    until = "until told `tinyol label -`"
+    if wish.windows is not None:
+        until = (
+            f"until it has labelled {counted(wish.windows, 'window')}, or is told `tinyol label -`"
+        )
+    return f"unless it is off, it goes on labelling {until}"
 
 
 def _ended(outcome: Countdown, wish: _Wish) -> str:

@@ -28,7 +28,10 @@ _MOST_S = 255  # tinyol_host.hardware.MOST_LOCATE_S, without the import of numpy
 def locate(seconds: int, device: str | None) -> None:
     """Blink the board's LED, white and quickly, until Ctrl-C or the time is over."""
 
-    async def work(board: Board) -> None:
+    async def work(board: Board) -> bool:
+        from tinyol_host.clean_up import LIMIT_S
+        from tinyol_host.reply_or_stop import StoppedError, last_reply
+
         await board.locate(seconds)
         click.echo(f"{board.uri} blinks white for {seconds} s; Ctrl-C ends it")
         stopped = asyncio.Event()
@@ -36,7 +39,13 @@ def locate(seconds: int, device: str | None) -> None:
             try:
                 await asyncio.wait_for(stopped.wait(), seconds)
             except asyncio.TimeoutError:
-                return
-        await board.locate(0)
+                return True
+        try:
+            await last_reply(board.locate(0), LIMIT_S)
+        except StoppedError as unanswered:
+            click.echo(f"{unanswered}; it blinks until the {seconds} s are over", err=True)
+            return False
+        return True
 
-    run_on_board(device, work)
+    if not run_on_board(device, work):
+        raise KeyboardInterrupt  # it was not ended

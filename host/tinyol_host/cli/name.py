@@ -35,7 +35,7 @@ def name(name: str | None, clear: bool, device: str | None, as_json: bool) -> No
     async def work(board: Board) -> str:
         if clear or name is not None:
             await board.set_name(name or "")
-            if name and board.ends_with_link:
+            if name and board.ends_with_link and "flash" not in board.uri.options:
                 click.echo(f"{board.uri} ends with this command, and its name with it", err=True)
         return (await board.hardware()).name
 

@@ -23,6 +23,7 @@ from tinyol_host.flashing.stages import Show, Stage
 
 _KEPT_LINES = 400
 _ANSI = re.compile(r"\x1b\[[0-9;?]*[ -/]*[@-~]")
+_LONGEST_LINE = 4096  # of one that does not end, what came last is kept
 _LINE_END = re.compile(r"[\r\n]+")
 _PAGES = re.compile(r"(\d{1,3})% \((\d+)/(\d+) pages\)")
 _USED = re.compile(r"^(RAM|Flash): .*\(used (\d+) bytes from (\d+) bytes\)")
@@ -60,7 +61,8 @@ class BuildOutput:
 
     def feed(self, text: str) -> None:
         """The next piece of the output, cut anywhere."""
-        *lines, self._unfinished = _LINE_END.split(self._unfinished + text)
+        *lines, unfinished = _LINE_END.split(self._unfinished + text)
+        self._unfinished = unfinished[-_LONGEST_LINE:]
         for line in lines:
             self._take(line)
         # bossac ends a line with the next one's beginning: it is whole before that.

@@ -67,6 +67,7 @@ class Flashed:
     ram_used: int | None
     after: BoardAfter
     keep_state: bool  # as it was wished
+    asked: bool  # TinyOL ran there before, and could be asked for what it had learned
     copy: Path | None
 
 
@@ -148,6 +149,7 @@ class Flashing:
             ram_used=output.ram_used,
             after=after,
             keep_state=wish.keep_state,
+            asked=before is not None,
             copy=None if self.copy is None else self.copy.path,
         )
 
