@@ -9,6 +9,7 @@ import subprocess
 import sys
 import threading
 import time
+from pathlib import Path
 
 import pytest
 from cli_runner import PROGRAM, Tinyol
@@ -48,15 +49,18 @@ COMMANDS = {
 
 
 @needs_pty
-def test_the_port_has_vanished() -> None:
+def test_the_port_has_vanished(tmp_path: Path) -> None:
     """All commands at once, since each takes its seconds."""
+    # Links, since another program may get the same pseudo-terminal as soon as it is free.
+    ports = [tmp_path / str(number) for number in range(len(COMMANDS))]
     boards = [PtyBoard(small_bundle()) for _ in COMMANDS]
     running = []
     try:
-        for words, board in zip(COMMANDS, boards, strict=True):
+        for words, board, port in zip(COMMANDS, boards, ports, strict=True):
+            port.symlink_to(board.plug_in())
             running.append(
                 subprocess.Popen(
-                    [*PROGRAM, *words, "-d", f"serial:{board.plug_in()}"],
+                    [*PROGRAM, *words, "-d", f"serial:{port}"],
                     stdout=subprocess.PIPE,
                     stderr=subprocess.PIPE,
                     text=True,
@@ -66,7 +70,8 @@ def test_the_port_has_vanished() -> None:
             assert process.stdout is not None
             assert process.stdout.readline()  # what has begun
         time.sleep(0.5)
-        for board in boards:
+        for board, port in zip(boards, ports, strict=True):
+            port.unlink()
             board.unplug()
         time.sleep(0.5)
         began = time.monotonic()
