@@ -43,6 +43,8 @@ SECTIONS = ("PIPE", "LIMS", "NETB", "RECO", "SETT", "TEST")
 MAX_MEMBER_BYTES = 64 << 20
 # One date for every bundle, so that equal contents are equal files.
 _DATE = (1980, 1, 1, 0, 0, 0)
+# Of a sensor's rate; firmware/boards/nano33ble/src/sensor_watch.cpp has the same.
+SENSOR_TOLERANCE = 0.02
 DEFAULT_BUNDLES = {119.0: "fan-119hz.tinyol", 100.0: "fan-100hz.tinyol"}
 
 
@@ -111,6 +113,10 @@ class Bundle:
             settings=settings_from_bytes(sections["SETT"]),
             provenance=dict(provenance or {}),
         )
+
+    def fits_sensor(self, sensor_hz: float) -> bool:
+        """Whether it was made for a sensor of that rate, as a board decides it."""
+        return abs(self.pipeline.rate_hz - sensor_hz) <= SENSOR_TOLERANCE * sensor_hz
 
     def save(self, path: str | Path) -> None:
         """Writes the bundle; equal bundles give equal files."""

@@ -16,10 +16,14 @@ from tinyol_sim.errors import DeviceError, StateImageError
 from tinyol_sim.files import write_whole
 
 
+def state_folder() -> Path:
+    """$XDG_STATE_HOME/tinyol, ~/.local/state/tinyol otherwise."""
+    return Path(os.environ.get("XDG_STATE_HOME") or Path.home() / ".local" / "state", "tinyol")
+
+
 def default_path(scheme: str, model_id: str) -> Path:
-    """$XDG_STATE_HOME/tinyol/SCHEME-MODEL_ID.state (~/.local/state otherwise)."""
-    base = os.environ.get("XDG_STATE_HOME") or Path.home() / ".local" / "state"
-    return Path(base, "tinyol", f"{scheme}-{model_id}.state")
+    """SCHEME-MODEL_ID.state in the state folder."""
+    return state_folder() / f"{scheme}-{model_id}.state"
 
 
 class KeptState:

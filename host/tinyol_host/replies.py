@@ -78,6 +78,12 @@ class Identity:
         return bool(self.capabilities & CAPABILITY_SENSOR)
 
     @property
+    def kernels(self) -> list[str]:
+        """What its frozen net runs on, of "own" and "TFLM"."""
+        names = {CAPABILITY_KERNELS: "own", CAPABILITY_TFLM: "TFLM"}
+        return [name for bit, name in names.items() if self.capabilities & bit]
+
+    @property
     def has_led(self) -> bool:
         """LOCATE blinks it."""
         return bool(self.capabilities & CAPABILITY_LED)

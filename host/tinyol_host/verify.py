@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 from tinyol_host.clean_up import finish
 from tinyol_host.errors import RebootedError
+from tinyol_host.kept_state import state_folder
 from tinyol_host.lock_step import LockStep, lock_step, state_difference
 from tinyol_sim.bundle import Bundle
 from tinyol_sim.errors import DeviceError, RecordingError, TinyOLError
@@ -221,7 +222,7 @@ async def _push(board: Board, image: bytes) -> None:
 
 
 def _rescue(image: bytes, model_id: str) -> Path:
-    folder = Path(os.environ.get("XDG_STATE_HOME") or Path.home() / ".local" / "state") / "tinyol"
+    folder = state_folder()
     name = f"before-verify-{model_id}-{time.strftime('%Y%m%d-%H%M%S')}-{os.getpid()}.state"
     path = folder / name
     folder.mkdir(parents=True, exist_ok=True)

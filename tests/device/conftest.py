@@ -15,14 +15,13 @@ a flash that costs a few of its 10,000 erases. Nobody else should feed the board
 from __future__ import annotations
 
 import math
-import os
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
 
 import pytest
 from emulator_cases import HAS_GCC, HAS_ZIG
 
+from tinyol_host.kept_state import state_folder
 from tinyol_host.uri import parse_uri
 from tinyol_sim.bundle import DEFAULT_BUNDLES, Bundle, default_bundle
 from tinyol_sim.errors import TinyOLError
@@ -50,8 +49,7 @@ def uri(request: pytest.FixtureRequest) -> str:
 @pytest.fixture(scope="package")
 def connected(uri: str) -> Iterator[LiveBoard]:
     """The board, in a session for all tests. What it had learned is put back at the end."""
-    state_home = Path(os.environ.get("XDG_STATE_HOME") or Path.home() / ".local" / "state")
-    live = LiveBoard(uri, state_home / "tinyol")
+    live = LiveBoard(uri, state_folder())
     with _in_words(f"{uri}: "):
         live.begin()
     yield live

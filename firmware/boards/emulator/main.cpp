@@ -7,12 +7,11 @@
 #include "program.h"
 #include "timer.h"
 #include "tinyol/board_name.h"
-#include "tinyol/capacity.h"
 #include "tinyol/part_flash.h"
 #include "tinyol/restore.h"
 #include "tinyol/serial_framing.h"
 #include "tinyol/server.h"
-#include "tinyol/settings.h"
+#include "tinyol/state_image.h"
 #include "uart.h"
 
 extern "C" const uint32_t __boot_id[];
@@ -22,11 +21,6 @@ namespace emulator {
 namespace {
 
 constexpr uint32_t kFirmwareVersion = 0x00000100;  // 0.1.0
-
-// At least the largest state image of this build; docs/state-image.md has the fields.
-constexpr uint32_t kStagingBytes =
-    512 + 8 * kSettingCount + 16 * kMaxClasses + 8 * kMaxFeatures + 4 * kMaxClasses * kMaxFeatures +
-    4 * kMaxInputs * (kMaxHidden + 1) + 4 * kMaxClasses * kMaxClasses;
 
 class UartLink final : public Link {
  public:
@@ -51,7 +45,7 @@ void run_program() {
   static PartFlash name_part;
   static StateStore store;
   static BoardName name;
-  alignas(8) static uint8_t staging[kStagingBytes];
+  alignas(8) static uint8_t staging[kStateImageRoom];
   static UartLink link;
   static FrameParser parser;
   Clock clock;

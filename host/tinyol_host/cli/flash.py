@@ -186,7 +186,7 @@ def _learned(flashed: Flashed) -> str:
 
 def _earlier(model_id: str) -> str:
     """What a flashing before this one kept, should that have failed in the middle."""
-    from tinyol_host.flashing.kept_copy import state_folder
+    from tinyol_host.kept_state import state_folder
 
     copies = sorted(state_folder().glob(f"before-flash-{model_id}-*.state"))
     if not copies:

@@ -49,7 +49,7 @@ async def _facts(board: Board) -> dict[str, Any]:
             "arithmetic_version": identity.arithmetic_version,
             "state_format": identity.state_format,
             "has_sensor": identity.has_sensor,
-            "kernels": _kernels(identity.capabilities),
+            "kernels": identity.kernels,
             "self_test_at_boot": found.self_test_ok,
             "sensor": hardware.sensor.name.lower(),
             "sensor_hz": hardware.sensor_hz or None,
@@ -119,10 +119,3 @@ def _model(identity: Identity, hardware: Hardware) -> dict[str, Any]:
         "max_image_bytes": identity.max_image_bytes,
         "arena": {"used": hardware.arena_used, "bytes": hardware.arena_bytes},
     }
-
-
-def _kernels(capabilities: int) -> list[str]:
-    from tinyol_host.replies import CAPABILITY_KERNELS, CAPABILITY_TFLM
-
-    names = {CAPABILITY_KERNELS: "own", CAPABILITY_TFLM: "TFLM"}
-    return [name for bit, name in names.items() if capabilities & bit]

@@ -24,7 +24,6 @@ from tinyol_sim.reporting.replay_summary import short_float
 from tinyol_sim.twin import Twin
 
 SHIPPED_HZ = 119.0
-RATE_TOLERANCE = 0.02  # as the board has it: boards/nano33ble/src/sensor_watch.h
 _FILE = click.Path(dir_okay=False, path_type=Path)
 
 
@@ -235,7 +234,7 @@ def export(bundle: Path | None, folder: Path, rate_hz: float | None) -> None:
         raise click.BadParameter(f"--rate-hz {rate_hz} is no sampling rate")
     loaded = default_bundle(rate_hz or SHIPPED_HZ) if bundle is None else Bundle.load(bundle)
     made_for_hz = loaded.pipeline.rate_hz
-    if rate_hz is not None and abs(made_for_hz - rate_hz) > RATE_TOLERANCE * rate_hz:
+    if rate_hz is not None and not loaded.fits_sensor(rate_hz):
         raise BundleError(
             f"{bundle}: made for {made_for_hz:g} Hz, and the board's sensor runs at {rate_hz:g} Hz:"
             " train it on recordings of that rate"

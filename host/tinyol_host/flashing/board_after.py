@@ -8,15 +8,14 @@ from dataclasses import dataclass, field
 from tinyol_host.board import Board, connect
 from tinyol_host.connecting import warnings_about
 from tinyol_host.errors import LinkError
-from tinyol_host.flashing.board_before import HOW_TO_TELL, NO_MODEL, BoardBefore, address_of
-from tinyol_host.flashing.board_hardware import ask_hardware
+from tinyol_host.flashing.board_before import HOW_TO_TELL, BoardBefore, address_of
 from tinyol_host.flashing.firmware_folder import Environment
 from tinyol_host.flashing.flash_error import FlashError, NotUploadedError
 from tinyol_host.flashing.kept_copy import KeptCopy
 from tinyol_host.flashing.stages import Show, Stage
-from tinyol_host.hardware import SensorState
+from tinyol_host.hardware import Hardware, SensorState
 from tinyol_host.ports import Port
-from tinyol_host.replies import CAPABILITY_KERNELS, CAPABILITY_TFLM, Identity
+from tinyol_host.replies import Identity
 from tinyol_host.timing import Timing
 from tinyol_sim.bundle import Bundle
 from tinyol_sim.errors import DeviceError, StateImageError
@@ -94,7 +93,7 @@ async def greet_board(
             firmware=identity.firmware_version,
             model_id=identity.model_id,
             rate_hz=identity.rate_hz,
-            kernels=_kernels(identity),
+            kernels=identity.kernels,
             sensor="not asked",
             # Not the board's own warnings: of the sensor, more is said below.
             warnings=warnings_about(identity, await board.info(), None),
@@ -106,8 +105,11 @@ async def greet_board(
                 "the board runs the new program, but fails its self-test: do not trust what it"
                 " computes (`tinyol self-test` says which part)"
             )
-        await _look_at_sensor(board, environment, after)
-        await _keep_name(board, "" if before is None else before.own_name, after)
+        hardware = await board.hardware_if_known()
+        await _look_at_sensor(board, hardware, environment, after)
+        own_name = "" if before is None else before.own_name
+        if own_name and hardware is not None and hardware.name != own_name:
+            await _keep_name(board, own_name, after)
         if not keep_state:
             await _forget(board)
         if copy is not None and copy.model_id == identity.model_id:
@@ -128,11 +130,6 @@ async def _connect(port: Port) -> Board:
         await asyncio.sleep(_AGAIN_S)
 
 
-def _kernels(identity: Identity) -> list[str]:
-    names = {CAPABILITY_TFLM: "TFLM", CAPABILITY_KERNELS: "own"}
-    return [name for bit, name in names.items() if identity.capabilities & bit]
-
-
 def _check_identity(identity: Identity, environment: Environment, bundle: Bundle) -> None:
     expected = f"nano33ble-rev{environment.revision}"
     if identity.board != expected:
@@ -140,7 +137,7 @@ def _check_identity(identity: Identity, environment: Environment, bundle: Bundle
             f"the upload is done, but {identity.board} answers, not {expected}: is it another"
             " board? `tinyol scan` shows them all"
         )
-    if identity.model_id == NO_MODEL:
+    if not identity.has_model:
         raise FlashError(
             "the new program runs, but refused its model: `tinyol info` and `tinyol monitor` say"
             " why; flash again, with another model or --frozen kernels"
@@ -152,11 +149,12 @@ def _check_identity(identity: Identity, environment: Environment, bundle: Bundle
         )
 
 
-async def _look_at_sensor(board: Board, environment: Environment, after: BoardAfter) -> None:
-    state = await ask_hardware(board)
-    if state is not None:
-        after.sensor = SENSOR_WORDS[state.sensor]
-        after.arena_used, after.arena_bytes = state.arena_used, state.arena_bytes
+async def _look_at_sensor(
+    board: Board, hardware: Hardware | None, environment: Environment, after: BoardAfter
+) -> None:
+    if hardware is not None:
+        after.sensor = SENSOR_WORDS[hardware.sensor]
+        after.arena_used, after.arena_bytes = hardware.arena_used, hardware.arena_bytes
     elif not board.identity.has_sensor:
         after.sensor = "missing"
     else:
@@ -174,9 +172,6 @@ async def _look_at_sensor(board: Board, environment: Environment, after: BoardAf
 
 
 async def _keep_name(board: Board, own_name: str, after: BoardAfter) -> None:
-    hardware = await ask_hardware(board)
-    if not own_name or hardware is None or hardware.name == own_name:
-        return
     try:
         await board.set_name(own_name)
     except DeviceError as error:

@@ -6,9 +6,9 @@ from dataclasses import dataclass
 
 from tinyol_host.board import connect
 from tinyol_host.errors import NoReplyError, ProtocolError
-from tinyol_host.flashing.board_hardware import ask_hardware, sensor_answers
 from tinyol_host.flashing.firmware_folder import Environment, FirmwareFolder
 from tinyol_host.flashing.flash_error import FlashError
+from tinyol_host.hardware import Hardware, SensorState
 from tinyol_host.ports import Port
 from tinyol_host.timing import Timing
 from tinyol_host.uri import Uri
@@ -16,7 +16,6 @@ from tinyol_host.uri import Uri
 # What runs TinyOL answers within milliseconds; another program never does.
 ASKING = Timing(reply_s=0.5, give_up_s=2.0)
 _REVISION_OF = {"nano33ble-rev1": 1, "nano33ble-rev2": 2}
-NO_MODEL = "0" * 16
 
 HOW_TO_TELL = (
     'boards of revision 2 have "Rev2" printed on them (sensor BMI270), those of revision 1 do not'
@@ -54,18 +53,22 @@ async def ask_board(port: Port) -> BoardBefore | None:
     except (NoReplyError, ProtocolError):
         return None
     async with board:
-        identity, hardware = board.identity, await ask_hardware(board)
+        identity, hardware = board.identity, await board.hardware_if_known()
         boot_id = board.boot_id
     own_name = "" if hardware is None else hardware.name
-    model_id = None if identity.model_id == NO_MODEL else identity.model_id
     return BoardBefore(
         name=identity.board,
         revision=_REVISION_OF.get(identity.board),
-        model_id=model_id,
-        has_sensor=sensor_answers(hardware, identity.has_sensor),
+        model_id=identity.model_id if identity.has_model else None,
+        has_sensor=identity.has_sensor or _is_there(hardware),
         own_name=own_name,
         boot_id=boot_id,
     )
+
+
+def _is_there(hardware: Hardware | None) -> bool:
+    """The sensor; the identity denies one whose rate is not the model's."""
+    return hardware is not None and hardware.sensor not in (SensorState.NONE, SensorState.MISSING)
 
 
 def choose_environment(

@@ -10,7 +10,6 @@ from tinyol_host.transports.sim import SimTransport
 from tinyol_sim.bundle import Bundle, default_bundle
 from tinyol_sim.errors import BundleError
 
-RATE_TOLERANCE = 0.02  # as `tinyol model export` and the board have it
 # The board keeps what it learned in 6 pages of its flash, in two slots at least, of whole pages
 # (firmware/lib/tinyol/src/tinyol/state_store.cpp).
 STATE_PAGES = 6
@@ -28,14 +27,9 @@ def load_bundle(path: Path | None, sensor_hz: float) -> Bundle:
     return default_bundle(sensor_hz) if path is None else Bundle.load(path)
 
 
-def fits_rate(bundle: Bundle, sensor_hz: float) -> bool:
-    """Whether the bundle was made for such a sensor."""
-    return abs(bundle.pipeline.rate_hz - sensor_hz) <= RATE_TOLERANCE * sensor_hz
-
-
 def check_some_rate(bundle: Bundle, name: str, firmware: FirmwareFolder) -> None:
     """Raises BundleError if no revision's sensor has the bundle's rate."""
-    if not any(fits_rate(bundle, e.sensor_hz) for e in firmware.environments.values()):
+    if not any(bundle.fits_sensor(e.sensor_hz) for e in firmware.environments.values()):
         raise BundleError(
             f"{name}: made for {bundle.pipeline.rate_hz:g} Hz; the sensors run at"
             f" {firmware.sensor_rates()}: train it on recordings of that rate"
@@ -44,7 +38,7 @@ def check_some_rate(bundle: Bundle, name: str, firmware: FirmwareFolder) -> None
 
 def check_rate(bundle: Bundle, name: str, environment: Environment) -> None:
     """Raises BundleError if the bundle was made for another rate than the sensor's."""
-    if not fits_rate(bundle, environment.sensor_hz):
+    if not bundle.fits_sensor(environment.sensor_hz):
         raise BundleError(
             f"{name}: made for {bundle.pipeline.rate_hz:g} Hz, and the sensor of revision"
             f" {environment.revision} runs at {environment.sensor_hz:g} Hz: train it on recordings"

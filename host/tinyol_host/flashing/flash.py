@@ -22,10 +22,11 @@ from tinyol_host.flashing.build_output import BuildOutput
 from tinyol_host.flashing.firmware_folder import find_firmware
 from tinyol_host.flashing.fitting import check_flash, check_rate, check_some_rate, load_bundle
 from tinyol_host.flashing.flash_error import FlashError, NotUploadedError
-from tinyol_host.flashing.kept_copy import KeptCopy, keep_copy, state_folder
+from tinyol_host.flashing.kept_copy import KeptCopy, keep_copy
 from tinyol_host.flashing.platformio import find_platformio
 from tinyol_host.flashing.stages import Show, Stage, left_as
 from tinyol_host.flashing.usb_port import choose_port, wait_for_program
+from tinyol_host.kept_state import state_folder
 from tinyol_host.ports import Port
 from tinyol_sim.bundle import Bundle
 from tinyol_sim.errors import TinyOLError

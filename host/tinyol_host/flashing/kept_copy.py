@@ -9,14 +9,9 @@ from pathlib import Path
 from tinyol_host.board import Board
 from tinyol_host.flashing.flash_error import FlashError
 from tinyol_host.flashing.stages import Show, Stage
-from tinyol_host.kept_state import default_path
+from tinyol_host.kept_state import state_folder
 from tinyol_sim.errors import DeviceError
 from tinyol_sim.files import write_whole
-
-
-def state_folder() -> Path:
-    """$XDG_STATE_HOME/tinyol, ~/.local/state/tinyol otherwise."""
-    return default_path("serial", "").parent
 
 
 class KeptCopy:

@@ -11,10 +11,9 @@
 #include "refusal_text.h"
 #include "sensor_feed.h"
 #include "status_led.h"
-#include "tinyol/capacity.h"
 #include "tinyol/hardware.h"
 #include "tinyol/server.h"
-#include "tinyol/settings.h"
+#include "tinyol/state_image.h"
 #include "usb_link.h"
 
 namespace tinyol {
@@ -28,12 +27,6 @@ class Board {
   void pass();  // of the main loop; never waits for a peer
 
  private:
-  // At least the largest state image of this build; docs/state-image.md has the fields.
-  static constexpr uint32_t kStagingBytes = 512 + 8 * kSettingCount + 16 * kMaxClasses +
-                                            8 * kMaxFeatures + 4 * kMaxClasses * kMaxFeatures +
-                                            4 * kMaxInputs * (kMaxHidden + 1) +
-                                            4 * kMaxClasses * kMaxClasses;
-
   void load_model();
   void begin_server(bool sensor_found);
   void tell_what_boot_found();
@@ -51,7 +44,7 @@ class Board {
   char last_fault_text_[kFaultTextBytes] = {};
   char model_text_[kRefusalTextBytes] = {};  // why it was refused
   uint32_t told_dropped_ = 0;
-  alignas(8) uint8_t staging_[kStagingBytes] = {};
+  alignas(8) uint8_t staging_[kStateImageRoom] = {};
 };
 
 }  // namespace nano33ble

@@ -4,11 +4,19 @@
 
 #include <stdint.h>
 
+#include "tinyol/capacity.h"
 #include "tinyol/learned_state.h"
 #include "tinyol/model.h"
+#include "tinyol/settings.h"
 #include "tinyol/status.h"
 
 namespace tinyol {
+
+// Room for the largest state image that this build's arrays allow, and something over;
+// docs/state-image.md has the fields.
+constexpr uint32_t kStateImageRoom =
+    512 + 8 * kSettingCount + 16 * kMaxClasses + 8 * kMaxFeatures + 4 * kMaxClasses * kMaxFeatures +
+    4 * kMaxInputs * (kMaxHidden + 1) + 4 * kMaxClasses * kMaxClasses;
 
 // Largest image that this model can have (all classes taken), bytes.
 uint32_t max_state_image_bytes(const Model& model, uint16_t n_features);
