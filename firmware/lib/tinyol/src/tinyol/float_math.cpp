@@ -17,6 +17,22 @@ constexpr float kExpMin = -87.33654f;  // ln of the smallest normal number
 constexpr float kExpMax = 88.72283f;   // ln of the largest finite number
 constexpr float kSmallestNormal = 1.17549435e-38f;
 
+// x = n ln2 + r with |r| <= ln2 / 2; then e^x = 2^n e^r.
+inline int32_t nearest_power(float x, float half) {
+  return static_cast<int32_t>(x * kLog2E + half);
+}
+
+inline float exp_of_rest(float x, float n) {
+  const float r = (x - n * kLn2High) - n * kLn2Low;
+  // e^r = 1 + r + r^2 P(r), P a minimax polynomial (relative error 3e-9).
+  float p = 1.38144672e-3f;
+  p = p * r + 8.36878084e-3f;
+  p = p * r + 4.16683927e-2f;
+  p = p * r + 1.66665196e-1f;
+  p = p * r + 4.99999940e-1f;
+  return 1.0f + (r + (r * r) * p);
+}
+
 }  // namespace
 
 float float_from_bits(uint32_t bits) {
@@ -38,18 +54,8 @@ bool is_finite_f32(float x) {
 float exp_f32(float x) {
   if (!(x >= kExpMin)) return 0.0f;
   if (x > kExpMax) x = kExpMax;
-  // x = n ln2 + r with |r| <= ln2 / 2; then e^x = 2^n e^r.
-  const float rounded = x * kLog2E + (x >= 0.0f ? 0.5f : -0.5f);
-  const int32_t n = static_cast<int32_t>(rounded);
-  const float nf = static_cast<float>(n);
-  const float r = (x - nf * kLn2High) - nf * kLn2Low;
-  // e^r = 1 + r + r^2 P(r), P a minimax polynomial (relative error 3e-9).
-  float p = 1.38144672e-3f;
-  p = p * r + 8.36878084e-3f;
-  p = p * r + 4.16683927e-2f;
-  p = p * r + 1.66665196e-1f;
-  p = p * r + 4.99999940e-1f;
-  const float e = 1.0f + (r + (r * r) * p);
+  const int32_t n = nearest_power(x, x >= 0.0f ? 0.5f : -0.5f);
+  const float e = exp_of_rest(x, static_cast<float>(n));
   // In two factors, since 2^128 (n = 128 next to kExpMax) is no float.
   const int32_t half = n / 2;
   const float first = float_from_bits(static_cast<uint32_t>(half + 127) << 23);
@@ -88,16 +94,21 @@ float sigmoid_f32(float x) {
 }
 
 float dot_f32(const float* a, const float* b, uint32_t n) {
-  float s[4] = {0.0f, 0.0f, 0.0f, 0.0f};
-  uint32_t i = 0;
-  for (; i + 4 <= n; i += 4) {
-    s[0] += a[i] * b[i];
-    s[1] += a[i + 1] * b[i + 1];
-    s[2] += a[i + 2] * b[i + 2];
-    s[3] += a[i + 3] * b[i + 3];
+  // Not an array: these stay in registers.
+  float s0 = 0.0f;
+  float s1 = 0.0f;
+  float s2 = 0.0f;
+  float s3 = 0.0f;
+  for (; n >= 4; n -= 4, a += 4, b += 4) {
+    s0 += a[0] * b[0];
+    s1 += a[1] * b[1];
+    s2 += a[2] * b[2];
+    s3 += a[3] * b[3];
   }
-  for (uint32_t k = 0; i < n; ++i, ++k) s[k] += a[i] * b[i];
-  return (s[0] + s[1]) + (s[2] + s[3]);
+  if (n > 0) s0 += a[0] * b[0];
+  if (n > 1) s1 += a[1] * b[1];
+  if (n > 2) s2 += a[2] * b[2];
+  return (s0 + s1) + (s2 + s3);
 }
 
 float squared_distance_f32(const float* a, const float* b, uint32_t n) {
@@ -110,9 +121,45 @@ float squared_distance_f32(const float* a, const float* b, uint32_t n) {
 }
 
 float sum_f32(const float* a, uint32_t n, uint32_t stride) {
-  float s[4] = {0.0f, 0.0f, 0.0f, 0.0f};
-  for (uint32_t i = 0; i < n; ++i) s[i & 3u] += a[i * stride];
-  return (s[0] + s[1]) + (s[2] + s[3]);
+  float s0 = 0.0f;
+  float s1 = 0.0f;
+  float s2 = 0.0f;
+  float s3 = 0.0f;
+  for (; n >= 4; n -= 4) {
+    s0 += *a;
+    s1 += *(a += stride);
+    s2 += *(a += stride);
+    s3 += *(a += stride);
+    a += stride;
+  }
+  if (n > 0) s0 += *a;
+  if (n > 1) s1 += *(a += stride);
+  if (n > 2) s2 += *(a += stride);
+  return (s0 + s1) + (s2 + s3);
+}
+
+int softmax_f32(float* z, uint32_t n) {
+  uint32_t best = 0;
+  float highest = z[0];
+  for (uint32_t i = 1; i < n; ++i) {
+    if (!(z[i] > highest)) continue;
+    highest = z[i];
+    best = i;
+  }
+  for (uint32_t i = 0; i < n; ++i) {
+    // exp_f32, to the bit, of a number that is not above 0: here in one factor, since n >= -126.
+    const float x = z[i] - highest;
+    float p = 0.0f;
+    if (x >= kExpMin) {
+      const int32_t power = nearest_power(x, -0.5f);
+      p = exp_of_rest(x, static_cast<float>(power)) *
+          float_from_bits(static_cast<uint32_t>(power + 127) << 23);
+    }
+    z[i] = p;
+  }
+  const float inverse = 1.0f / sum_f32(z, n);
+  for (uint32_t i = 0; i < n; ++i) z[i] *= inverse;
+  return static_cast<int>(best);
 }
 
 }  // namespace tinyol

@@ -28,6 +28,10 @@ float dot_f32(const float* a, const float* b, uint32_t n);
 float squared_distance_f32(const float* a, const float* b, uint32_t n);
 float sum_f32(const float* a, uint32_t n, uint32_t stride = 1);
 
+// z_i becomes exp(z_i) / sum of exp(z_j), all scaled so that nothing overflows: finite z, n > 0.
+// Returns the index of the largest, the first of equals.
+int softmax_f32(float* z, uint32_t n);
+
 bool is_finite_f32(float x);
 float float_from_bits(uint32_t bits);
 uint32_t bits_from_float(float x);

@@ -94,4 +94,20 @@ bool P2Quantile::valid() const {
   return position[4] == (count < 5 ? 5 : count);
 }
 
+void write_quantile(ByteWriter* out, const P2Quantile& quantile) {
+  out->u32(quantile.count);
+  for (uint32_t position : quantile.position) out->u32(position);
+  out->f32s(quantile.height, 5);
+}
+
+bool read_quantile(ByteReader* in, float largest, P2Quantile* into) {
+  P2Quantile quantile;
+  quantile.count = in->u32();
+  for (uint32_t& position : quantile.position) position = in->u32();
+  for (float& height : quantile.height) height = in->bounded_f32(largest);
+  if (!in->ok() || !quantile.valid()) return false;
+  if (into != nullptr) *into = quantile;
+  return true;
+}
+
 }  // namespace tinyol

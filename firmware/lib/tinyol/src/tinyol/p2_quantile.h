@@ -8,6 +8,8 @@
 
 #include <stdint.h>
 
+#include "tinyol/bytes.h"
+
 namespace tinyol {
 
 struct P2Quantile {
@@ -25,5 +27,10 @@ struct P2Quantile {
 
   bool valid() const;  // the invariants that update() relies on
 };
+
+// In images: u32 count, u32[5] position, f32[5] height. Reading fails unless valid() and every
+// height is at most `largest` in size; it changes `into` only if that is not null.
+void write_quantile(ByteWriter* out, const P2Quantile& quantile);
+bool read_quantile(ByteReader* in, float largest, P2Quantile* into);
 
 }  // namespace tinyol
