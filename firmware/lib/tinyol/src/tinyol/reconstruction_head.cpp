@@ -20,14 +20,10 @@ void ReconstructionHead::reset(uint16_t hidden, uint16_t outputs, bool with_bias
   memset(bias, 0, sizeof(bias));
 }
 
-LinearLayer ReconstructionHead::layer() const {
-  return {const_cast<float*>(weights), has_bias ? const_cast<float*>(bias) : nullptr, n_hidden,
-          n_outputs};
-}
-
 void ReconstructionHead::predict(const float* hidden, ReconstructionLoss loss,
                                  float* output) const {
-  linear_forward(layer(), hidden, output);
+  // Only read from here on.
+  linear_forward(const_cast<ReconstructionHead*>(this)->layer(), hidden, output);
   if (loss == ReconstructionLoss::kLinearSquared) return;
   for (uint16_t i = 0; i < n_outputs; ++i) output[i] = sigmoid_f32(output[i]);
 }

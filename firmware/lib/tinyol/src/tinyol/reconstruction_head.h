@@ -46,8 +46,8 @@ struct ReconstructionHead {
   static Status read(ByteReader* in, uint16_t n_hidden, uint16_t n_outputs, bool has_bias,
                      ReconstructionHead* into, Refusal* refusal);
 
- private:
-  LinearLayer layer() const;
+  // The layer itself, for other rules than SGD.
+  LinearLayer layer() { return {weights, has_bias ? bias : nullptr, n_hidden, n_outputs}; }
 };
 
 // Mean over the window of (a[i] - b[i])^2: the reconstruction error, in squared units of the
