@@ -14,7 +14,7 @@ CORPUS = FOLDER / "corpus"
 GROWN = REPO / "build" / "fuzz" / "grown"  # what fuzzing has found so far; kept by nobody
 TARGETS = ("server", "image")
 # Bytes an input: long enough for a session of some 50 requests, and for every image.
-MAX_LEN = {"server": 384, "image": 2048}
+MAX_LEN = {"server": 512, "image": 4096}
 INSTALL = "`apt install clang` and, where it is a package of its own, `libclang-rt-14-dev`"
 
 SHARED = (
@@ -23,6 +23,7 @@ SHARED = (
     "ram_flash.cpp",
     "shadow.cpp",
     "state_checks.cpp",
+    "watch_checks.cpp",
 )
 MUTATORS = {"server": (), "image": ("image_mutator.cpp",)}  # for libFuzzer only
 SANITIZERS = "address,undefined,float-cast-overflow"
@@ -33,7 +34,7 @@ TRACING = {"server": ("-fno-sanitize-coverage=trace-cmp",), "image": ()}
 # The largest of the kept models, so that an index too far is one too far.
 CAPACITIES = {
     "TINYOL_MAX_CLASSES": 16,
-    "TINYOL_MAX_FEATURES": 5,
+    "TINYOL_MAX_FEATURES": 6,
     "TINYOL_MAX_HIDDEN": 5,
     "TINYOL_MAX_INPUTS": 8,
     "TINYOL_MAX_RING": 64,

@@ -195,7 +195,9 @@ def test_it_goes_on_alone_and_says_afterwards_what_happened(near: Range) -> None
     x = vibration(1600, seed=3)
     x[900:1000] *= 8
     x[1300:1350] *= 12
-    near.do(lambda board: board.set("anomaly.threshold", 60.0))
+    paper = [SetSetting("anomaly.detector", 0.0), SetSetting("anomaly.threshold", 60.0)]
+    for setting in paper:
+        near.do(lambda board, setting=setting: board.execute(setting))
     before: list[Step] = [AddClass("a"), Label("a", 100), FineTune(150), x[:200]]
     near.do(lambda board: live(near, board, before))
     for piece in np.array_split(x[200:], 20):
@@ -211,15 +213,15 @@ def test_it_goes_on_alone_and_says_afterwards_what_happened(near: Range) -> None
         assert alarms.count == len(runs) >= 2
         told = [(a.first_sample, a.last_sample, a.windows) for a in reversed(alarms.latest)]
         assert told == [(*_ends(run, windows), len(run)) for run in runs[-len(told) :]]
-        peaks = [np.float32(alarm.peak_error) for alarm in reversed(alarms.latest)]
-        assert peaks == [windows.tuned_error[run].max() for run in runs[-len(told) :]]
+        peaks = [np.float32(alarm.peak_score) for alarm in reversed(alarms.latest)]
+        assert peaks == [windows.score[run].max() for run in runs[-len(told) :]]
         return await board.pull_state()
 
-    twin, windows = lived(near, [SetSetting("anomaly.threshold", 60.0), *before, x[200:]])
+    twin, windows = lived(near, [*paper, *before, x[200:]])
     runs = [
         [i for i, _ in group]
-        for anomaly, group in groupby(enumerate(windows.anomaly), lambda item: item[1])
-        if anomaly
+        for alarm, group in groupby(enumerate(windows.alarm), lambda item: item[1])
+        if alarm
     ]
     assert near.do(work) == twin.state
 

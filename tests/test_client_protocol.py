@@ -15,8 +15,17 @@ from hypothesis import strategies as st
 
 from tinyol_host import requests
 from tinyol_host.errors import ProtocolError, RefusedError
-from tinyol_host.events import Changed, Log, Prediction, Samples, parse_event
+from tinyol_host.events import (
+    Changed,
+    Log,
+    Notice,
+    NoticeKind,
+    Prediction,
+    Samples,
+    parse_event,
+)
 from tinyol_host.framing import FrameParser, encode_frame
+from tinyol_host.paged_replies import ClassPage, ClassStatus, ClassStatusPage, SettingsPage
 from tinyol_host.protocol import (
     MAX_MESSAGE_BYTES,
     EventType,
@@ -27,14 +36,14 @@ from tinyol_host.protocol import (
 )
 from tinyol_host.replies import (
     BoardMetrics,
-    ClassPage,
     Identity,
     Info,
     Reply,
     SelfTest,
     StepCounts,
-    settings_by_id,
+    two_u16,
 )
+from tinyol_host.watch_replies import Alarm, Alarms, UnknownEvent, Unknowns, Watch
 from tinyol_sim.errors import DeviceError
 from tinyol_sim.settings import SETTINGS
 
@@ -199,7 +208,9 @@ def test_requests_are_those_written_by_hand() -> None:
 
 def test_request_payloads() -> None:
     assert requests.setting_set(3, 0.5) == struct.pack("<HHf", 3, 0, 0.5)
+    assert requests.settings_list(43) == b"\x2b\0"
     assert requests.classes_list(7) == b"\x07\0"
+    assert requests.class_status(7) == b"\x07\0"
     assert requests.class_rename(2, "ä") == b"\x02\0\x02\xc3\xa4"
     assert requests.class_remove(2) == b"\x02\0"
     assert requests.label(None) == struct.pack("<hHI", -1, 0, 0xFFFFFFFF)
@@ -207,7 +218,13 @@ def test_request_payloads() -> None:
     assert requests.label_back(1, 300) == struct.pack("<hH", 1, 300)
     assert requests.fine_tune(0) == bytes(4)
     assert requests.fine_tune(None) == b"\xff" * 4
+    assert requests.relearn(1, 300) == struct.pack("<hH", 1, 300)
+    assert requests.class_weight(1, 0.25) == struct.pack("<HHf", 1, 0, 0.25)
+    assert requests.calibrate(200, 40) == struct.pack("<II", 40, 200)
+    assert requests.calibrate(0) == bytes(8)
+    assert requests.unknown_name(9, "ä") == b"\x09\0\0\0\x02\xc3\xa4"
     assert requests.stream(samples=True, log=True) == b"\x0a"
+    assert requests.stream(notices=True) == b"\x10"
     assert requests.session_begin(predictions=True, changes=True) == b"\x05"
     assert requests.feed([[1, 2, 3]], gap=True) == struct.pack("<BBHfff", 1, 1, 0, 1, 2, 3)
     assert requests.image_read(300, 20) == struct.pack("<II", 300, 20)
@@ -230,6 +247,15 @@ def test_a_double_that_is_too_large_is_sent_as_infinity() -> None:
         lambda: requests.label_back(0, 0),
         lambda: requests.label_back(0, 65536),
         lambda: requests.fine_tune(-1),
+        lambda: requests.relearn(0, 0),
+        lambda: requests.relearn(0, 65536),
+        lambda: requests.class_weight(-1, 1.0),
+        lambda: requests.class_weight(0, 1e300),
+        lambda: requests.calibrate(-1),
+        lambda: requests.calibrate(1 << 32),
+        lambda: requests.calibrate(200, -1),
+        lambda: requests.unknown_name(1 << 32, "x"),
+        lambda: requests.settings_list(-1),
         lambda: requests.setting_set(70000, 0.0),
         lambda: requests.setting_set(1, 1e300),
         lambda: requests.class_add("x" * 256),
@@ -307,12 +333,87 @@ def test_metrics_and_lists_of_any_length() -> None:
         5, 7, 0.5, 0.25, 1.5, 2.5, {0.5: 1.0, 0.9: 2.0, 0.99: 3.0}, (0.75, 0.125)
     )
     assert ClassPage.from_bytes(b"\x05\0\x01\0normal" + bytes(10)) == ClassPage(5, ("normal",))
-    assert settings_by_id(struct.pack("<HHHHfHHf", 2, 0, 7, 0, 0.5, 9, 0, 2)) == {7: 0.5, 9: 2.0}
+    settings = struct.pack("<HHHHfHHf", 43, 2, 7, 0, 0.5, 9, 0, 2)
+    assert SettingsPage.from_bytes(settings) == SettingsPage(43, {7: 0.5, 9: 2.0})
+    status = struct.pack("<HHIffIff", 5, 2, 12, 0.5, 20.25, 3, 1.0, 0.0)
+    assert ClassStatusPage.from_bytes(status) == ClassStatusPage(
+        5, (ClassStatus(12, 0.5, 20.25), ClassStatus(3, 1.0, 0.0))
+    )
+    for page, good in ((SettingsPage, settings), (ClassStatusPage, status)):
+        for wrong in (good[:-1], good[:3], good + b"\0"):
+            with pytest.raises(ProtocolError):
+                page.from_bytes(wrong)
+    assert two_u16(b"\x02\0\x07\0") == (2, 7)
     assert SelfTest.from_bytes(struct.pack("<4I", 1, 1, 2, 2)).passed
     assert not SelfTest.from_bytes(struct.pack("<4I", 1, 1, 2, 3)).passed
     for wrong in (body[:-4], body[:20], body + b"\0"):
         with pytest.raises(ProtocolError):
             BoardMetrics.from_bytes(5, wrong)
+
+
+def test_what_was_noticed_reads_every_field() -> None:
+    alarms = struct.pack("<IHHQQIf", 9, 1, 0, 100, 164, 2, 1.5)
+    assert Alarms.from_bytes(7, alarms) == Alarms(7, 9, (Alarm(100, 164, 2, 1.5),))
+    unknowns = struct.pack(
+        "<IBBHIQQIfBBHIQQIfBBH",
+        8,
+        1,
+        2,
+        0,
+        8,
+        400,
+        464,
+        5,
+        2.5,
+        0,
+        0,
+        3,
+        7,
+        10,
+        20,
+        6,
+        1.25,
+        1,
+        0,
+        24,
+    )
+    older = UnknownEvent(7, 10, 20, 6, 1.25, named=True, kept=24, open=False)
+    latest = UnknownEvent(8, 400, 464, 5, 2.5, named=False, kept=3, open=True)
+    assert Unknowns.from_bytes(7, unknowns) == Unknowns(7, 8, (latest, older))
+    assert Unknowns.from_bytes(7, bytes(8)) == Unknowns(7, 0, ())
+    watch = struct.pack(
+        "<I2f3fffI4BII3f3f3f",
+        *(60, -1.0, -2.0, 0.5, 0.25, 0.75, 11.5, 0.125, 3, 1, 0, 1, 0, 40, 200),
+        *(0.0, 0.5, 1.0, 0.0, 1.0, 0.25, 12.5, 6.0, 0.5),
+    )
+    assert len(watch) == 84
+    assert Watch.from_bytes(7, watch) == Watch(
+        at=7,
+        normal_windows=60,
+        mean=(-1.0, -2.0),
+        covariance=(0.5, 0.25, 0.75),
+        limit=11.5,
+        score=0.125,
+        alarms=3,
+        alarm=True,
+        moved=False,
+        changed=True,
+        unknown=False,
+        calibration_steps_left=40,
+        calibration_windows_left=200,
+        gravity_reference=(0.0, 0.5, 1.0),
+        gravity=(0.0, 1.0, 0.25),
+        tilt_deg=12.5,
+        up=6.0,
+        down=0.5,
+    )
+    for reply, good in ((Alarms, alarms), (Unknowns, unknowns), (Watch, watch)):
+        for wrong in (good[:-1], good[:5], good + b"\0"):
+            with pytest.raises(ProtocolError):
+                reply.from_bytes(7, wrong)
+    for reply, lying in ((Alarms, alarms[:8]), (Unknowns, unknowns[:40])):
+        with pytest.raises(ProtocolError, match="says"):
+            reply.from_bytes(7, lying)
 
 
 def test_what_the_device_itself_answers() -> None:
@@ -331,13 +432,25 @@ def test_what_the_device_itself_answers() -> None:
     assert not identity.has_sensor
     assert ask(1, Opcode.CLASS_ADD, requests.class_add("normal")).body == bytes(4)
     assert ClassPage.from_bytes(ask(2, Opcode.CLASSES_LIST, bytes(2)).body).names == ("normal",)
-    settings = settings_by_id(ask(3, Opcode.SETTINGS_LIST).body)
+    page = SettingsPage.from_bytes(ask(3, Opcode.SETTINGS_LIST, requests.settings_list()).body)
+    settings = page.values
+    assert page.total == len(SETTINGS)
     assert set(settings) == {info.id for info in SETTINGS.values()}
     assert settings[SETTINGS["anomaly.threshold"].id] == 5.0
     assert BoardMetrics.from_bytes(0, ask(4, Opcode.METRICS).body).f1 == (0.0,)
     info = Info.from_bytes(0, ask(5, Opcode.INFO).body)
     assert (info.n_classes, info.label, info.fine_tune_left) == (1, None, 0)
     assert SelfTest.from_bytes(ask(6, Opcode.SELF_TEST).body).passed
+    status = ClassStatusPage.from_bytes(ask(7, Opcode.CLASS_STATUS, requests.class_status()).body)
+    assert status == ClassStatusPage(1, (ClassStatus(0, 1.0, 0.0),))
+    assert Unknowns.from_bytes(0, ask(8, Opcode.UNKNOWNS).body) == Unknowns(0, 0, ())
+    assert ask(9, Opcode.CLASS_WEIGHT, requests.class_weight(0, 4.0)).body == b""
+    assert ask(10, Opcode.CALIBRATE, requests.calibrate(50, 7)).body == b""
+    watch = Watch.from_bytes(0, ask(11, Opcode.WATCH).body)
+    assert (watch.calibration_steps_left, watch.calibration_windows_left) == (7, 50)
+    assert (watch.alarm, watch.moved, watch.changed, watch.unknown) == (False,) * 4
+    status = ClassStatusPage.from_bytes(ask(12, Opcode.CLASS_STATUS, requests.class_status()).body)
+    assert status.classes[0].weight == 4.0
 
 
 def event(kind: int, payload: bytes) -> Message:
@@ -345,12 +458,24 @@ def event(kind: int, payload: bytes) -> Message:
 
 
 def test_events_read_every_field() -> None:
-    numbers = struct.pack("<QQ5fhh4B", 100, 7, 0.5, 0.25, -1, 0.75, 2, -1, 3, 1, 0, 1, 0)
+    numbers = struct.pack("<QQ7fhh4B", 100, 7, 0.5, 0.25, -1, 0.75, 2, 3, 4, -1, 3, 1, 0, 1, 2)
     assert parse_event(event(EventType.PREDICTION, numbers)) == Prediction(
-        100, 7, 0.5, 0.25, -1.0, 0.75, 2.0, -1, 3, True, False, True
+        100, 7, 0.5, 0.25, -1.0, 0.75, 2.0, 3.0, 4.0, -1, 3, True, False, True, False, True
     )
-    changed = struct.pack("<BBHQ", Opcode.LABEL, 1, 0, 40) + b"payload"
-    assert parse_event(event(EventType.CHANGED, changed)) == Changed(16, True, 40, b"payload")
+    standing = parse_event(event(EventType.PREDICTION, numbers[:-1] + b"\1"))
+    assert isinstance(standing, Prediction)
+    assert (standing.alarm, standing.unknown) == (True, False)
+    notice = struct.pack("<BBhIQQIf", 2, 1, -1, 9, 100, 164, 5, 2.5)
+    assert parse_event(event(EventType.NOTICE, notice)) == Notice(
+        NoticeKind.UNKNOWN, True, None, 9, 100, 164, 5, 2.5
+    )
+    changed = parse_event(event(EventType.NOTICE, struct.pack("<BBhIQQIf", 4, 2, 3, *[0] * 5)))
+    assert changed == Notice(NoticeKind.CHANGED, False, 3, 0, 0, 0, 0, 0.0)
+    for unheard_of in (b"\6" + notice[1:], notice[:1] + b"\3" + notice[2:]):
+        with pytest.raises(ProtocolError):
+            parse_event(event(EventType.NOTICE, unheard_of))
+    change = struct.pack("<BBHQ", Opcode.LABEL, 1, 0, 40) + b"payload"
+    assert parse_event(event(EventType.CHANGED, change)) == Changed(16, True, 40, b"payload")
     log = struct.pack("<B3xQ", 2, 9) + "wärm".encode()
     assert parse_event(event(EventType.LOG, log)) == Log(2, 9, "wärm")
     xyz = np.array([[1, 2, 3], [np.nan, np.inf, 4]], "<f4")

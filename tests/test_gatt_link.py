@@ -26,12 +26,18 @@ def test_every_request_is_answered_and_no_value_is_too_long(room: int) -> None:
     assert identity.max_message == (room if room >= 180 else 244)
     ((where, reply),) = board.ask(Opcode.CLASS_ADD, requests.class_add("tilted"))
     assert (where, status_of(reply.payload)) == (CONTROL, 0)
-    for opcode in (Opcode.INFO, Opcode.METRICS, Opcode.SETTINGS_LIST, Opcode.PING):
-        ((where, reply),) = board.ask(opcode)
+    for opcode, payload in (
+        (Opcode.INFO, b""),
+        (Opcode.METRICS, b""),
+        (Opcode.SETTINGS_LIST, requests.settings_list()),
+        (Opcode.WATCH, b""),
+        (Opcode.PING, b""),
+    ):
+        ((where, reply),) = board.ask(opcode, payload)
         assert (where, reply.kind, status_of(reply.payload)) == (CONTROL, Kind.REPLY, 0)
     assert max(len(value) for _, value in board.values) <= room
     in_pieces = [value for _, value in board.values if value[0] & 0x80]
-    assert bool(in_pieces) == (room < 100)
+    assert bool(in_pieces) == (room < 180)  # a page of settings fills a message
 
 
 @pytest.mark.parametrize("room", [20, 244])

@@ -79,9 +79,11 @@ def test_every_reply_is_that_of_another_link(room: int, by: int) -> None:
     whole.hello()
     longest = MAX_MESSAGE[room] - OVERHEAD_BYTES
     script = [(Opcode.CLASS_ADD, name(f"class {i}")) for i in range(4)]
-    asked = (Opcode.INFO, Opcode.PING, Opcode.SETTINGS_LIST, Opcode.METRICS, Opcode.ALARMS)
+    asked = (Opcode.INFO, Opcode.PING, Opcode.METRICS, Opcode.ALARMS, Opcode.UNKNOWNS, Opcode.WATCH)
     script += [(opcode, b"") for opcode in asked]
-    script += [(Opcode.CLASSES_LIST, b"\0\0"), (Opcode.IMAGE_GET, b"")]
+    paged = (Opcode.SETTINGS_LIST, Opcode.CLASSES_LIST, Opcode.CLASS_STATUS)
+    script += [(opcode, b"\0\0") for opcode in paged]
+    script += [(Opcode.IMAGE_GET, b"")]
     script += [(Opcode.IMAGE_READ, struct.pack("<II", 0, longest))]
     for opcode, payload in script:
         reply = whole.ask(opcode, payload)

@@ -19,10 +19,13 @@ from board_in_process import (
     noise,
     refused,
 )
-from boards_with_flash import MemoryFlash, SavingBoard
+from boards_with_flash import NAME_PAGES, MemoryFlash, SavingBoard, slot_pages
 from wire_by_hand import (
+    CALIBRATE,
     CLASS_ADD,
     CLASS_REMOVE,
+    CLASS_STATUS,
+    CLASS_WEIGHT,
     CONDITION,
     FEED,
     FEED_BEGIN,
@@ -36,9 +39,13 @@ from wire_by_hand import (
     LABEL_BACK,
     LOCATE,
     NAME_SET,
+    RELEARN,
     RESET,
     SELF_TEST,
     SETTING_SET,
+    UNKNOWN_NAME,
+    UNKNOWNS,
+    WATCH,
 )
 
 from tinyol_sim._core import lib
@@ -51,7 +58,7 @@ NO_MODEL, UNKNOWN = -16, -21
 
 # Each with a payload that a board with a model would not call malformed.
 NEEDS_MODEL: dict[int, bytes] = {
-    SETTINGS_LIST: b"",
+    SETTINGS_LIST: b"\0\0",
     SETTING_SET: struct.pack("<HHf", 1, 0, 0.25),
     CLASSES_LIST: b"\0\0",
     CLASS_ADD: name("a"),
@@ -72,6 +79,13 @@ NEEDS_MODEL: dict[int, bytes] = {
     IMAGE_PUT: struct.pack("<II", 24, 0),
     IMAGE_WRITE: struct.pack("<I", 0) + bytes(4),
     IMAGE_COMMIT: b"",
+    RELEARN: struct.pack("<hH", 0, 1),
+    CLASS_WEIGHT: struct.pack("<HHf", 0, 0, 1),
+    CALIBRATE: struct.pack("<II", 0, 30),
+    UNKNOWN_NAME: struct.pack("<I", 1) + name("a"),
+    UNKNOWNS: b"",
+    WATCH: b"",
+    CLASS_STATUS: b"\0\0",
 }
 
 
@@ -185,7 +199,7 @@ def test_time_and_departing_peers_do_no_harm() -> None:
 
 
 def test_a_board_without_a_model_keeps_its_name_and_touches_nothing_that_was_learned() -> None:
-    flash = MemoryFlash(30)
+    flash = MemoryFlash(2 * slot_pages() + NAME_PAGES)
     learned = SavingBoard(flash)
     learned.ask(CLASS_ADD, name("a"))
     learned.save()
@@ -198,7 +212,7 @@ def test_a_board_without_a_model_keeps_its_name_and_touches_nothing_that_was_lea
     board.tick(3_600_000)
     board.hello(nonce=2)
     assert board.ask(INFO).body[88:] == bytes(12)
-    kept = len(content) - 2 * flash.page_bytes
+    kept = len(content) - NAME_PAGES * flash.page_bytes
     assert bytes(flash.content[:kept]) == content[:kept]
     again = SavingBoard(flash)
     assert again.state() == state

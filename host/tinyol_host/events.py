@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import struct
 from dataclasses import dataclass
+from enum import IntEnum
 from typing import Union
 
 import numpy as np
@@ -12,10 +13,12 @@ from numpy.typing import NDArray
 from tinyol_host.errors import ProtocolError
 from tinyol_host.protocol import EventType, Message
 
-_PREDICTION = struct.Struct("<QQfffffhhBBBx")
+_PREDICTION = struct.Struct("<QQfffffffhhBBBB")
 _SAMPLES = struct.Struct("<QBBH")
 _CHANGED = struct.Struct("<BBHQ")
 _LOG = struct.Struct("<B3xQ")
+_NOTICE = struct.Struct("<BBhIQQIf")
+_STATE_ALARM, _STATE_UNKNOWN = 1, 2  # bits of a prediction's state
 
 
 @dataclass(frozen=True)
@@ -29,11 +32,15 @@ class Prediction:
     log_variance: float  # ln g^2
     confidence: float  # probability of `predicted`
     loss: float  # cross-entropy before the step; 0 without a label
+    score: float  # of the anomaly detector, as a share of its limit: above 1 an anomaly
+    novelty: float  # distance from the nearest class, as a share of its limit: above 1 unknown
     predicted: int  # class index, -1 = no class known
     label: int  # class index, -1 = unlabelled
     anomaly: bool
     learned: bool
     fine_tuned: bool
+    alarm: bool  # an alarm stands
+    unknown: bool  # no class explains the window, and it has no label
 
 
 @dataclass(frozen=True, eq=False)
@@ -65,6 +72,30 @@ class Log:
     text: str
 
 
+class NoticeKind(IntEnum):
+    """What a notice is about."""
+
+    ALARM = 1
+    UNKNOWN = 2
+    MOVED = 3  # the sensor hangs otherwise than it did
+    CHANGED = 4  # the machine's error has shifted
+    CALIBRATED = 5
+
+
+@dataclass(frozen=True)
+class Notice:
+    """Something began or ended."""
+
+    kind: NoticeKind
+    began: bool  # False: it ended
+    class_index: int | None  # CHANGED: what the window was taken for
+    number: int  # of the alarm or the unknown event, from 1; 0 otherwise
+    first_sample: int  # index of the last sample of its first window
+    last_sample: int  # ... of its latest
+    windows: int
+    size: float  # largest score; largest novelty; degrees of tilt; CHANGED: up - down; 0
+
+
 @dataclass(frozen=True)
 class Lost:
     """Events are missing here. Put in by the host, which sees holes in the events' counter."""
@@ -73,15 +104,16 @@ class Lost:
 
 
 # typing.Union: what Python 3.10 evaluates at run time, too.
-Event = Union[Prediction, Samples, Changed, Log, Lost]  # noqa: UP007
+Event = Union[Prediction, Samples, Changed, Log, Notice, Lost]  # noqa: UP007
 
 
 def parse_event(message: Message) -> Event:
     """The event in a message; ProtocolError if it is of no known type, or not as specified."""
     payload = message.payload
     if message.opcode == EventType.PREDICTION and len(payload) == _PREDICTION.size:
-        fields = _PREDICTION.unpack(payload)
-        return Prediction(*fields[:9], *map(bool, fields[9:]))
+        *fields, anomaly, learned, fine_tuned, state = _PREDICTION.unpack(payload)
+        bits = (anomaly, learned, fine_tuned, state & _STATE_ALARM, state & _STATE_UNKNOWN)
+        return Prediction(*fields, *map(bool, bits))
     if message.opcode == EventType.SAMPLES and len(payload) >= _SAMPLES.size:
         first, n, gaps, _ = _SAMPLES.unpack_from(payload)
         if len(payload) == _SAMPLES.size + 12 * n:
@@ -93,4 +125,9 @@ def parse_event(message: Message) -> Event:
     if message.opcode == EventType.LOG and len(payload) >= _LOG.size:
         level, at = _LOG.unpack_from(payload)
         return Log(level, at, payload[_LOG.size :].decode("utf-8", "replace"))
+    if message.opcode == EventType.NOTICE and len(payload) == _NOTICE.size:
+        kind, phase, class_index, *rest = _NOTICE.unpack(payload)
+        if kind in NoticeKind.__members__.values() and phase in (1, 2):
+            known = class_index if class_index >= 0 else None
+            return Notice(NoticeKind(kind), phase == 1, known, *rest)
     raise ProtocolError(f"an event of type {message.opcode} with {len(payload)} bytes is not known")

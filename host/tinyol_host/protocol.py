@@ -66,6 +66,13 @@ class Opcode(IntEnum):
     NAME_SET = 49
     LOCATE = 50
     CONDITION = 51
+    RELEARN = 52
+    CLASS_WEIGHT = 53
+    CALIBRATE = 54
+    UNKNOWN_NAME = 55
+    UNKNOWNS = 56
+    WATCH = 57
+    CLASS_STATUS = 58
 
 
 class EventType(IntEnum):
@@ -75,6 +82,7 @@ class EventType(IntEnum):
     SAMPLES = 2
     CHANGED = 3
     LOG = 4
+    NOTICE = 5
 
 
 @dataclass(frozen=True)

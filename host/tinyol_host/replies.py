@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import struct
 from dataclasses import dataclass
-from typing import Any
 
 from tinyol_host.errors import ProtocolError, RefusedError
+from tinyol_host.payloads import exactly, text
 from tinyol_host.protocol import UNTIL_STOPPED
 
 CAPABILITY_KERNELS, CAPABILITY_TFLM, CAPABILITY_SENSOR = 1, 2, 4
@@ -19,8 +19,6 @@ _REFUSAL = struct.Struct("<32sII")
 _IDENTITY = struct.Struct("<HHIIHH8sfHHHHHHHHI16s")
 _INFO = struct.Struct("<QIII3I3IIIhHB3xIIIIIIIIII")
 _METRICS = struct.Struct("<IfffffffHH")
-_ALARMS = struct.Struct("<IHH")
-_ALARM = struct.Struct("<QQIf")
 
 
 @dataclass(frozen=True)
@@ -39,8 +37,8 @@ class Reply:
         body = payload[_OUTCOME.size :]
         if status == 0:
             return cls(at, body)
-        where, need, have = _exactly(_REFUSAL, body, "a refusal")
-        raise RefusedError(status, _text(where), need, have)
+        where, need, have = exactly(_REFUSAL, body, "a refusal")
+        raise RefusedError(status, text(where), need, have)
 
 
 def status_of(payload: bytes) -> int:
@@ -97,7 +95,7 @@ class Identity:
     @classmethod
     def from_bytes(cls, body: bytes) -> Identity:
         """ProtocolError if the body is not as specified."""
-        last, largest, version, capabilities, arithmetic, state, model, *numbers = _exactly(
+        last, largest, version, capabilities, arithmetic, state, model, *numbers = exactly(
             _IDENTITY, body, "HELLO's reply"
         )
         rate, window, hop, features, hidden, outputs, classes, ring, _, image, board = numbers
@@ -118,7 +116,7 @@ class Identity:
             max_classes=classes,
             ring_len=ring,
             max_image_bytes=image,
-            board=_text(board),
+            board=text(board),
         )
 
 
@@ -126,7 +124,7 @@ class Identity:
 class StepCounts:
     """Steps of gradient descent, since the state began."""
 
-    applied: int
+    applied: int  # of the classifier: lessons
     skipped_not_finite: int
     skipped_over_limit: int
 
@@ -163,7 +161,7 @@ class Info:
     @classmethod
     def from_bytes(cls, at: int, body: bytes) -> Info:
         """ProtocolError if the body is not as specified."""
-        fields = _exactly(_INFO, body, "INFO's reply")
+        fields = exactly(_INFO, body, "INFO's reply")
         windows, gaps, refused_samples, refused_windows = fields[:4]
         clamped, fine_tune, label, n_classes, feeding, label_left = fields[10:16]
         malformed, repeated, refused, lost_peers, lost_events, self_test = fields[16:22]
@@ -197,36 +195,6 @@ class Info:
 
 
 @dataclass(frozen=True)
-class Alarm:
-    """A run of windows above the threshold, one after the other."""
-
-    first_sample: int  # index of the first window's last sample
-    last_sample: int  # of the last window's
-    windows: int
-    peak_error: float  # the largest reconstruction error in force
-
-
-@dataclass(frozen=True)
-class Alarms:
-    """What happened while perhaps nobody was there."""
-
-    at: int
-    count: int  # since the board booted, or its state was replaced
-    latest: tuple[Alarm, ...]  # the last few, the latest first; that one may go on
-
-    @classmethod
-    def from_bytes(cls, at: int, body: bytes) -> Alarms:
-        """ProtocolError if the body is not as specified."""
-        if len(body) < _ALARMS.size or (len(body) - _ALARMS.size) % _ALARM.size:
-            raise ProtocolError(f"ALARMS' reply has {len(body)} bytes, which is no whole number")
-        count, n, _ = _ALARMS.unpack_from(body)
-        latest = tuple(Alarm(*fields) for fields in _ALARM.iter_unpack(body[_ALARMS.size :]))
-        if len(latest) != n:
-            raise ProtocolError(f"ALARMS' reply has {len(latest)} alarms, and says {n}")
-        return cls(at, count, latest)
-
-
-@dataclass(frozen=True)
 class BoardMetrics:
     """Prequential metrics, as `tinyol_sim.twin.Metrics` has them."""
 
@@ -247,7 +215,7 @@ class BoardMetrics:
                 f"METRICS' reply has {len(body)} bytes, not {_METRICS.size} or more"
             )
         labelled, *numbers, n_classes, _ = _METRICS.unpack_from(body)
-        f1 = _exactly(struct.Struct(f"<{n_classes}f"), body[_METRICS.size :], "METRICS' F1")
+        f1 = exactly(struct.Struct(f"<{n_classes}f"), body[_METRICS.size :], "METRICS' F1")
         return cls(
             at=at,
             labelled=labelled,
@@ -277,22 +245,7 @@ class SelfTest:
     @classmethod
     def from_bytes(cls, body: bytes) -> SelfTest:
         """ProtocolError if the body is not as specified."""
-        return cls(*_exactly(struct.Struct("<4I"), body, "SELF_TEST's reply"))
-
-
-@dataclass(frozen=True)
-class ClassPage:
-    """Part of the list of classes."""
-
-    total: int  # classes that there are
-    names: tuple[str, ...]  # from the index asked for on
-
-    @classmethod
-    def from_bytes(cls, body: bytes) -> ClassPage:
-        """ProtocolError if the body is not as specified."""
-        total, here = _exactly(struct.Struct("<HH"), body[:4], "CLASSES_LIST's reply")
-        raw = _exactly(struct.Struct(f"<{'16s' * here}"), body[4:], "CLASSES_LIST's names")
-        return cls(total, tuple(_text(name) for name in raw))
+        return cls(*exactly(struct.Struct("<4I"), body, "SELF_TEST's reply"))
 
 
 @dataclass(frozen=True)
@@ -305,34 +258,23 @@ class ImageSize:
     @classmethod
     def from_bytes(cls, body: bytes) -> ImageSize:
         """Of IMAGE_GET and SESSION_BEGIN; ProtocolError if the body is not as specified."""
-        return cls(*_exactly(struct.Struct("<II"), body, "the reply about an image"))
-
-
-def settings_by_id(body: bytes) -> dict[int, float]:
-    """SETTINGS_LIST's reply; ProtocolError if it is not as specified."""
-    (count, _) = _exactly(struct.Struct("<HH"), body[:4], "SETTINGS_LIST's reply")
-    fields = _exactly(struct.Struct(f"<{'HHf' * count}"), body[4:], "SETTINGS_LIST's values")
-    return dict(zip(fields[0::3], fields[2::3], strict=True))
+        return cls(*exactly(struct.Struct("<II"), body, "the reply about an image"))
 
 
 def first_u16(body: bytes) -> int:
-    """The class index of CLASS_ADD, the lessons of LABEL_BACK."""
-    return int(_exactly(struct.Struct("<HH"), body, "the reply")[0])
+    """The class index of CLASS_ADD, the lessons of LABEL_BACK and RELEARN."""
+    return two_u16(body)[0]
+
+
+def two_u16(body: bytes) -> tuple[int, int]:
+    """The class index and the lessons of UNKNOWN_NAME."""
+    first, second = exactly(struct.Struct("<HH"), body, "the reply")
+    return first, second
 
 
 def only_u32(body: bytes) -> int:
     """The windows of FEED, the bytes so far of IMAGE_WRITE, the bytes that SAVE wrote."""
-    return int(_exactly(struct.Struct("<I"), body, "the reply")[0])
-
-
-def _exactly(layout: struct.Struct, body: bytes, what: str) -> tuple[Any, ...]:
-    if len(body) != layout.size:
-        raise ProtocolError(f"{what} has {len(body)} bytes, not {layout.size}")
-    return layout.unpack(body)
-
-
-def _text(raw: bytes) -> str:
-    return raw.split(b"\0", 1)[0].decode("utf-8", "replace")
+    return int(exactly(struct.Struct("<I"), body, "the reply")[0])
 
 
 def _left(count: int) -> int | None:

@@ -29,6 +29,11 @@ def setting_set(setting_id: int, value: float) -> bytes:
         raise DeviceError(f"{value!r} is too large for a setting") from None
 
 
+def settings_list(first: int = 0) -> bytes:
+    """The settings from a place in the device's table on."""
+    return struct.pack("<H", _whole(first, "a setting's place", 16))
+
+
 def classes_list(first: int = 0) -> bytes:
     """The class names from an index on."""
     return struct.pack("<H", _whole(first, "a class index", 16))
@@ -66,18 +71,61 @@ def fine_tune(steps: int | None) -> bytes:
     return struct.pack("<I", _count(steps, "steps"))
 
 
+def relearn(index: int, windows: int) -> bytes:
+    """A class, and from how many of the last windows it begins anew: 1 to 65535."""
+    if not 1 <= windows <= 0xFFFF:
+        raise DeviceError(f"windows is {windows}; it must be 1 to 65535")
+    return struct.pack("<hH", _class_or_none(index), windows)
+
+
+def class_weight(index: int, weight: float) -> bytes:
+    """How likely the class of that index is beforehand, relative to the others."""
+    try:
+        return struct.pack("<HHf", _whole(index, "a class index", 16), 0, weight)
+    except OverflowError:
+        raise DeviceError(f"{weight!r} is too large for a class's weight") from None
+
+
+def calibrate(windows: int, fine_tune_steps: int = 0) -> bytes:
+    """Fine-tuning steps first, then the windows that say what is normal; 0 windows ends it."""
+    steps = _whole(fine_tune_steps, "fine-tuning steps", 32)
+    return struct.pack("<II", steps, _whole(windows, "windows", 32))
+
+
+def unknown_name(number: int, name: str) -> bytes:
+    """An unknown event, and the class that it becomes."""
+    return struct.pack("<I", _whole(number, "an unknown event's number", 32)) + _name(name)
+
+
+def class_status(first: int = 0) -> bytes:
+    """What the classes learned, from an index on."""
+    return struct.pack("<H", _whole(first, "a class index", 16))
+
+
 def stream(
-    *, predictions: bool = False, samples: bool = False, changes: bool = False, log: bool = False
+    *,
+    predictions: bool = False,
+    samples: bool = False,
+    changes: bool = False,
+    log: bool = False,
+    notices: bool = False,
 ) -> bytes:
     """The events that are wanted; `changes` are those by this link too. All False: none."""
-    return bytes([predictions | samples << 1 | changes << 2 | log << 3])
+    return bytes([predictions | samples << 1 | changes << 2 | log << 3 | notices << 4])
 
 
 def session_begin(
-    *, predictions: bool = False, samples: bool = False, changes: bool = False, log: bool = False
+    *,
+    predictions: bool = False,
+    samples: bool = False,
+    changes: bool = False,
+    log: bool = False,
+    notices: bool = False,
 ) -> bytes:
     """As `stream`."""
-    return stream(predictions=predictions, samples=samples, changes=changes, log=log)
+    return stream(
+        predictions=predictions, samples=samples, changes=changes, log=log, notices=notices
+    )
 
 
 def feed(samples: ArrayLike, gap: bool = False) -> bytes:

@@ -11,11 +11,15 @@ from collections.abc import Callable, Sequence
 from tinyol_host.protocol import UNTIL_STOPPED, Opcode
 from tinyol_sim.commands import (
     AddClass,
+    Calibrate,
+    ClassWeight,
     Command,
     FineTune,
     Gap,
     Label,
     LabelBack,
+    NameUnknown,
+    Relearn,
     RemoveClass,
     RenameClass,
     Reset,
@@ -78,6 +82,26 @@ def _label_back(payload: bytes, classes: Sequence[str]) -> Command | None:
     return LabelBack(classes[index], windows)
 
 
+def _relearn(payload: bytes, classes: Sequence[str]) -> Command | None:
+    index, windows = struct.unpack("<hH", payload)
+    return None if index < 0 else Relearn(classes[index], windows)
+
+
+def _class_weight(payload: bytes, classes: Sequence[str]) -> Command:
+    index, _, weight = struct.unpack("<HHf", payload)
+    return ClassWeight(classes[index], weight)
+
+
+def _unknown_name(payload: bytes, classes: Sequence[str]) -> Command:
+    (number,) = struct.unpack_from("<I", payload)
+    return NameUnknown(number, _name(payload[4:]))
+
+
+def _calibrate(payload: bytes, classes: Sequence[str]) -> Command:
+    steps, windows = struct.unpack("<II", payload)
+    return Calibrate(windows, steps if windows else 0)
+
+
 def _fine_tune(payload: bytes, classes: Sequence[str]) -> Command:
     (steps,) = struct.unpack("<I", payload)
     return FineTune(_until(steps))
@@ -101,6 +125,10 @@ _READERS: dict[int, Callable[[bytes, Sequence[str]], Command | None]] = {
     Opcode.CLASS_REMOVE: _class_remove,
     Opcode.LABEL: _label,
     Opcode.LABEL_BACK: _label_back,
+    Opcode.RELEARN: _relearn,
+    Opcode.CLASS_WEIGHT: _class_weight,
+    Opcode.UNKNOWN_NAME: _unknown_name,
+    Opcode.CALIBRATE: _calibrate,
     Opcode.FINE_TUNE: _fine_tune,
     Opcode.RESET: lambda payload, classes: Reset(),
     Opcode.FEED_BEGIN: lambda payload, classes: Gap(),

@@ -7,6 +7,7 @@
 #include "check.h"
 #include "state_checks.h"
 #include "tinyol/restore.h"
+#include "watch_checks.h"
 
 namespace tinyol {
 namespace fuzz {
@@ -24,15 +25,19 @@ struct Snapshot {
     label = device.current_label();
     label_left = device.label_left();
     fine_tune_left = device.learner().fine_tune_left();
+    memcpy(calibration, &device.learner().calibration(), sizeof(calibration));
   }
   bool still(const Device& device) const {
     return memcmp(state, &device.state(), sizeof(state)) == 0 && label == device.current_label() &&
-           label_left == device.label_left() && fine_tune_left == device.learner().fine_tune_left();
+           label_left == device.label_left() &&
+           fine_tune_left == device.learner().fine_tune_left() &&
+           memcmp(calibration, &device.learner().calibration(), sizeof(calibration)) == 0;
   }
   uint8_t state[sizeof(LearnedState)];
   int label;
   uint32_t label_left;
   uint32_t fine_tune_left;
+  uint8_t calibration[sizeof(Calibration)];
 };
 
 // As at boot.
@@ -45,7 +50,8 @@ uint32_t boot(Device* device, KeptModel* kept, bool with_model) {
 
 // docs/wire-protocol.md, "Without a model"; the numbers between are of no request.
 bool is_about_learning(uint8_t opcode) {
-  return (opcode >= 8 && opcode <= 20) || (opcode >= 28 && opcode <= 40);
+  return (opcode >= 8 && opcode <= 20) || (opcode >= 28 && opcode <= 40) ||
+         (opcode >= 52 && opcode <= 58);
 }
 
 Status status_of(const std::vector<uint8_t>& reply) {
@@ -67,8 +73,11 @@ bool CheckedLink::send(const uint8_t* message, uint32_t length) {
     FUZZ_CHECK(header.kind == MessageKind::kEvent);
     FUZZ_CHECK(open && header.session == id && header.sequence == next_event);
     ++next_event;
+    const Event event = static_cast<Event>(header.opcode);
+    if (event == Event::kPrediction) check_prediction(payload);
+    if (event == Event::kNotice) check_notice(payload);
     if (stuck) shadow->lose();
-    shadow->take(static_cast<Event>(header.opcode), payload);
+    shadow->take(event, payload);
   }
   return !stuck;
 }
@@ -371,6 +380,7 @@ void BoardUnderTest::check_reply(int link, const MessageHeader& header, ByteRead
 }
 
 void BoardUnderTest::check_granted(int link, Request opcode, ByteReader payload) {
+  if (has.model) check_lasting(device, opcode, payload, body(link));
   switch (opcode) {
     case Request::kGoodbye:
       return close(link);

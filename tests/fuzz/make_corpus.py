@@ -100,14 +100,17 @@ def server_seeds() -> list[bytes]:
         *(hardware(model, unloaded) for model, unloaded in ((0, False), (1, False), (0, True))),
         without_a_model(),
         *(images(model) for model in (0, 1)),
+        *(lasting(model) for model in (0, 1)),
+        *(odd_lasting(model) for model in (0, 1)),
     ]
 
 
 def learning(model: int, limits: tuple[int, int]) -> bytes:
     s = Script(model, limits)
-    for opcode in (INFO, SETTINGS_LIST, METRICS, PING):
+    for opcode in (INFO, METRICS, PING):
         s.ask(opcode)
-    s.ask(STREAM, b"\x0f")
+    s.ask(SETTINGS_LIST, b"\0\0")
+    s.ask(STREAM, b"\x1f")
     for name in ("low", "high", "Lüfter"):
         s.add_class(name)
     s.ask(CLASSES_LIST, b"\0\0")
@@ -122,6 +125,65 @@ def learning(model: int, limits: tuple[int, int]) -> bytes:
     s.ask(wire.CLASS_REMOVE, b"\0\0")
     for opcode in (METRICS, ALARMS, INFO, wire.RESET, GOODBYE):
         s.ask(opcode)
+    return bytes(s.data)
+
+
+def setting(s: Script, name: str, value: float) -> None:
+    s.ask(wire.SETTING_SET, struct.pack("<HHf", SETTINGS[name].id, 0, value))
+
+
+def lasting(model: int) -> bytes:
+    """Alarms, drift, an unknown state that gets a name, a calibration; all of it followed."""
+    s = Script(model)
+    for name, value in (
+        ("anomaly.detector", model),
+        ("anomaly.threshold", 0.01),
+        ("anomaly.raise_windows", 1),
+        ("anomaly.clear_windows", 1),
+        ("unknown.windows", 1),
+        ("drift.windows", 1),
+        ("drift.lambda", 0.5),
+    ):
+        setting(s, name, value)
+    s.add_class("a")
+    s.act(DOWNLOAD, 255, variant=1)
+    s.label(0, 12)
+    s.act(SENSE, 70, A_QUARTER_G - 2, 1)
+    s.label(-1)
+    s.act(SENSE, 40, A_QUARTER_G + 2, 2)
+    for opcode in (wire.UNKNOWNS, wire.WATCH, ALARMS):
+        s.ask(opcode)
+    s.ask(wire.UNKNOWN_NAME, struct.pack("<IB", 1, 1) + b"b", link=1)
+    s.ask(wire.CALIBRATE, struct.pack("<II", 2, 30))
+    s.ask(wire.RELEARN, struct.pack("<hH", 0, 4))
+    s.ask(wire.CLASS_WEIGHT, struct.pack("<HHf", 0, 0, 3.5), link=1)
+    s.act(SENSE, 120, A_QUARTER_G - 2, 3)
+    s.ask(wire.CLASS_STATUS, b"\0\0")
+    return bytes(s.data)
+
+
+def odd_lasting(model: int) -> bytes:
+    """The same requests with what they must refuse, on a link of 128 bytes."""
+    s = Script(model, (3, 3))
+    for first in (0, 12, 36, 43, 0xFFFF):
+        s.ask(SETTINGS_LIST, struct.pack("<H", first))
+    s.ask(wire.UNKNOWN_NAME, struct.pack("<IB", 1, 1) + b"a")
+    s.ask(wire.RELEARN, struct.pack("<hH", 0, 4))
+    for name in "abcdefghij":
+        s.add_class(name)
+    s.ask(wire.CLASS_STATUS, b"\0\0")
+    s.ask(wire.CLASS_STATUS, b"\x08\0")
+    for index, weight in ((0, np.nan), (0, np.inf), (0, -1.0), (0, 0.0), (99, 1.0)):
+        s.ask(wire.CLASS_WEIGHT, struct.pack("<HHf", index, 0, weight))
+    for steps, windows in ((0, 29), (UNTIL_STOPPED, UNTIL_STOPPED), (5, 0)):
+        s.ask(wire.CALIBRATE, struct.pack("<II", steps, windows))
+    s.act(SENSE, 30, A_QUARTER_G, 1)
+    for index, windows in ((-1, 5), (0, 0), (0, 0xFFFF), (99, 1)):
+        s.ask(wire.RELEARN, struct.pack("<hH", index, windows))
+    for number in (0, 1, UNTIL_STOPPED):
+        s.ask(wire.UNKNOWN_NAME, struct.pack("<IB", number, 1) + b"z")
+    s.ask(STREAM, b"\x20")
+    s.ask(wire.WATCH, link=1)
     return bytes(s.data)
 
 
@@ -188,7 +250,7 @@ def feeding() -> bytes:
 
 def refusals() -> bytes:
     s = Script()
-    for opcode in range(1, 53):
+    for opcode in range(1, 60):
         s.ask(opcode, b"\x01\x00")
     s.add_class("x" * 16)
     s.add_class("\x1b")
@@ -313,7 +375,7 @@ def without_a_model() -> bytes:
     s = Script(0, (0, 3), gatt=True, unloaded=True)
     s.ask(STREAM, b"\x0f")
     s.act(SENSE, 21, A_QUARTER_G, 1, variant=1)
-    for opcode in range(2, 52):
+    for opcode in range(2, 60):
         s.ask(opcode)
     s.add_class("a", link=1)
     s.act(FEED, 3, A_QUARTER_G, 1, variant=1)
@@ -422,6 +484,12 @@ def states_of(twin: Twin) -> list[bytes]:
         twin.label(name, 20)
         twin.feed(samples[200:500], gaps=[7])
         states.append(twin.state)
+    # An alarm and an unknown state that stand, least squares, windows that are rehearsed.
+    twin.set("reconstruction.rule", 2)
+    twin.set("reconstruction.rehearsal", 1)
+    twin.fine_tune(30)
+    twin.feed(np.float32(30) * samples[500:560])
+    states.append(twin.state)
     return states
 
 

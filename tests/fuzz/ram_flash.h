@@ -11,7 +11,7 @@ namespace fuzz {
 class RamFlash final : public Flash {
  public:
   static constexpr uint32_t kPageBytes = 1024;
-  static constexpr uint32_t kPages = 12;
+  static constexpr uint32_t kPages = 24;
 
   // As after an erase of everything.
   void wipe();

@@ -216,7 +216,8 @@ class Play {
     if (!transfer_allowed()) return;
     const bool begins_session = (variant & 1) != 0;
     const Image before = tinyol::fuzz::export_of(board_->device);
-    const uint8_t streams = 7;
+    const uint8_t streams = tinyol::kStreamPredictions | tinyol::kStreamSamples |
+                            tinyol::kStreamChanges | tinyol::kStreamNotices;
     const bool granted = begins_session
                              ? board_->ask(link_, opcode_of(Request::kSessionBegin), &streams, 1)
                              : board_->ask(link_, opcode_of(Request::kImageGet), nullptr, 0);

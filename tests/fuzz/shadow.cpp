@@ -10,11 +10,14 @@ void Shadow::begin(KeptModel* kept, const Image& image) {
   const uint32_t length = static_cast<uint32_t>(image.size());
   FUZZ_CHECK(device_.import_state(image.data(), length, nullptr) == Status::kOk);
   changes_.clear();
+  told_.clear();
+  expected_.clear();
   follows_ = true;
 }
 
 const Device& Shadow::complete() {
   make_changes_until(UINT64_MAX);
+  FUZZ_CHECK(told_ == expected_);
   return device_;
 }
 
@@ -22,6 +25,7 @@ void Shadow::take(Event event, ByteReader payload) {
   if (!follows_) return;
   if (event == Event::kSamples) take_samples(payload);
   if (event == Event::kChanged) take_change(payload);
+  if (event == Event::kNotice) take_notice(payload);
 }
 
 void Shadow::take_samples(ByteReader in) {
@@ -37,7 +41,26 @@ void Shadow::take_samples(ByteReader in) {
   for (uint8_t i = 0; i < n; ++i) {
     make_changes_until(first + i);
     const float sample[3] = {in.f32(), in.f32(), in.f32()};
-    device_.push_sample(sample, &result);
+    if (device_.push_sample(sample, &result)) expect_notices(result);
+  }
+}
+
+void Shadow::take_notice(ByteReader in) {
+  const uint8_t kind = in.u8();
+  const uint8_t phase = in.u8();
+  const int16_t class_index = static_cast<int16_t>(in.u16());
+  told_.push_back({kind, phase, class_index, in.u32()});
+}
+
+void Shadow::expect_notices(const WindowResult& result) {
+  const uint32_t alarm = device_.state().detector.alarms;
+  const uint32_t unknown = device_.state().unknown.count;
+  const Notice each[] = {{1, 1, kNoClass, alarm},     {1, 2, kNoClass, alarm},
+                         {2, 1, kNoClass, unknown},   {2, 2, kNoClass, unknown},
+                         {3, 1, kNoClass, 0},         {3, 2, kNoClass, 0},
+                         {4, 1, result.predicted, 0}, {5, 2, kNoClass, 0}};
+  for (int bit = 0; bit < 8; ++bit) {
+    if ((result.notices >> bit & 1) != 0) expected_.push_back(each[bit]);
   }
 }
 
@@ -102,6 +125,30 @@ void Shadow::make(const Change& change) {
     case Request::kFineTune:
       status = device_.fine_tune(in.u32(), nullptr);
       break;
+    case Request::kRelearn: {
+      const int16_t index = static_cast<int16_t>(in.u16());
+      status = device_.relearn(index, in.u16(), &ignored, nullptr);
+      break;
+    }
+    case Request::kClassWeight: {
+      const uint16_t index = in.u16();
+      in.u16();
+      status = device_.set_class_weight(index, in.f32(), nullptr);
+      break;
+    }
+    case Request::kCalibrate: {
+      const uint32_t steps = in.u32();
+      status = device_.calibrate(steps, in.u32(), nullptr);
+      break;
+    }
+    case Request::kUnknownName: {
+      const uint32_t number = in.u32();
+      const uint32_t n = in.u8();
+      uint16_t lessons;
+      status = device_.name_unknown(number, reinterpret_cast<const char*>(in.bytes(n)), n, &ignored,
+                                    &lessons, nullptr);
+      break;
+    }
     case Request::kReset:
       status = device_.reset(nullptr);
       break;

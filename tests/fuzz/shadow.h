@@ -32,13 +32,29 @@ class Shadow {
     std::vector<uint8_t> payload;
   };
 
+  // What a notice must be about.
+  struct Notice {
+    uint8_t kind;
+    uint8_t phase;
+    int16_t class_index;
+    uint32_t number;
+    bool operator==(const Notice& other) const {
+      return kind == other.kind && phase == other.phase && class_index == other.class_index &&
+             number == other.number;
+    }
+  };
+
   void take_samples(ByteReader in);
   void take_change(ByteReader in);
+  void take_notice(ByteReader in);
+  void expect_notices(const WindowResult& result);
   void make_changes_until(uint64_t index);
   void make(const Change& change);
 
   Device device_;
   std::deque<Change> changes_;  // still to be made
+  std::vector<Notice> told_;    // that were told, and that its own windows had
+  std::vector<Notice> expected_;
   bool follows_ = false;
 };
 

@@ -15,14 +15,15 @@ using Image = std::vector<uint8_t>;
 // The state image, and that it is no larger than announced.
 Image export_of(const Device& device);
 
-// Weights, statistics and metrics are finite and do not contradict each other.
+// All that is learned is finite, spreads are positive, tables are within their limits, and nothing
+// contradicts another.
 void check_sound(const LearnedState& state);
 
 // `other`, of the same model and in any state, takes over what `device` exports, to the byte.
 Image check_round_trip(const Device& device, Device* other);
 
 // What follows depends on the image alone: both take it over and then go through the same samples,
-// with a label and fine-tuning.
+// with a label, fine-tuning and a calibration, relearn a class and name an unknown event.
 void check_same_future(const Image& image, Device* one, Device* other, uint32_t n_samples);
 
 // A sample of noise of `size` in g; *random goes on.

@@ -1,5 +1,5 @@
 // The last alarms, for whoever asks afterwards: a board learns and counts while nobody listens.
-// An alarm is a run of windows above the threshold; it goes on while they follow each other.
+// An alarm is a run of windows in which the detector's alarm stands; a gap does not end it.
 #pragma once
 
 #include <stdint.h>
@@ -10,16 +10,16 @@ struct Alarm {
   uint64_t first_sample;  // last sample of its first window
   uint64_t last_sample;   // ... of its last
   uint32_t windows;
-  float peak_error;  // the largest reconstruction error in force
+  float peak_score;  // the largest anomaly score, as a share of the limit
 };
 
 class AlarmRing {
  public:
   static constexpr uint16_t kKept = 8;
 
-  void window(uint64_t sample_index, bool anomaly, float error);
-  // Windows that follow do not continue an alarm.
-  void gap() { open_ = false; }
+  // `began`: the alarm was raised by this window, so that it is not the one before. One that
+  // stands already when the ring is empty begins here too.
+  void window(uint64_t sample_index, bool alarm, bool began, float score);
 
   void clear() { *this = AlarmRing(); }
 

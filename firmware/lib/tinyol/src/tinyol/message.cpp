@@ -52,6 +52,13 @@ bool needs_model(Request request) {
     case Request::kImagePut:
     case Request::kImageWrite:
     case Request::kImageCommit:
+    case Request::kRelearn:
+    case Request::kClassWeight:
+    case Request::kCalibrate:
+    case Request::kUnknownName:
+    case Request::kUnknowns:
+    case Request::kWatch:
+    case Request::kClassStatus:
       return true;
     default:
       return false;

@@ -52,6 +52,13 @@ enum class Request : uint8_t {
   kNameSet = 49,
   kLocate = 50,
   kCondition = 51,
+  kRelearn = 52,
+  kClassWeight = 53,
+  kCalibrate = 54,
+  kUnknownName = 55,
+  kUnknowns = 56,
+  kWatch = 57,
+  kClassStatus = 58,
 };
 
 // Refused with kNoModel by a device that has none.
@@ -62,14 +69,30 @@ enum class Event : uint8_t {
   kSamples = 2,     // raw samples
   kChanged = 3,     // a link changed something
   kLog = 4,         // something that a person should know
+  kNotice = 5,      // something began or ended: an alarm, an unknown state, a drift
 };
+
+// Bits of PREDICTION's state.
+constexpr uint8_t kPredictionAlarm = 1;
+constexpr uint8_t kPredictionUnknown = 2;
+
+// What a NOTICE is about, and what became of it.
+enum class NoticeKind : uint8_t {
+  kAlarm = 1,
+  kUnknown = 2,
+  kMoved = 3,
+  kChanged = 4,
+  kCalibrated = 5,
+};
+enum class NoticePhase : uint8_t { kBegan = 1, kEnded = 2 };
 
 // Bits of what a link wants to be sent.
 constexpr uint8_t kStreamPredictions = 1;
 constexpr uint8_t kStreamSamples = 2;
 constexpr uint8_t kStreamChanges = 4;  // the link's own too; those of others are always told
 constexpr uint8_t kStreamLog = 8;
-constexpr uint8_t kStreamAll = 15;
+constexpr uint8_t kStreamNotices = 16;
+constexpr uint8_t kStreamAll = 31;
 
 struct MessageHeader {
   MessageKind kind = MessageKind::kRequest;

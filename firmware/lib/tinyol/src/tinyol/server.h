@@ -115,9 +115,13 @@ class Server {
     kStepOverLimit,
     kPeerLost,
     kSelfTest,
-    kSaveFailed
+    kSaveFailed,
+    kAlarm,
+    kUnknown,
+    kMoved,
+    kChanged
   };
-  static constexpr int kLogKinds = 6;
+  static constexpr int kLogKinds = 10;
   struct Condition {
     LogLevel level = LogLevel::kInformation;
     uint8_t length = 0;                 // of the text; 0: it does not hold
@@ -154,7 +158,11 @@ class Server {
   uint32_t store_flags() const;
   void write_identity(const LinkSession& session, ByteWriter* out) const;
   void write_info(ByteWriter* out) const;
+  Status write_list(Request request, ByteReader* in, ByteWriter* out, Refusal* refusal) const;
+  Status write_watched(Request request, ByteWriter* out) const;
   void write_alarms(ByteWriter* out) const;
+  void write_unknowns(ByteWriter* out) const;
+  void write_watch(ByteWriter* out) const;
   void write_hardware(ByteWriter* out) const;
   Status set_name(ByteReader* in, Refusal* refusal);
   Status write_condition(uint8_t number, ByteWriter* out, Refusal* refusal) const;
@@ -162,7 +170,11 @@ class Server {
   void log_conditions(LinkSession* session);
   void end_locating(uint32_t now_ms);
   void accept_sample(const float sample[3]);
+  void take_window(const WindowResult& result);
+  void forget_windows();
   void send_prediction(const WindowResult& result);
+  void send_notices(const WindowResult& result);
+  void log_notice(NoticeKind kind);
   void mark_gap();
   void forget_gaps();
   void send_samples(const float sample[3]);
@@ -178,6 +190,8 @@ class Server {
   ServerIdentity identity_;
   ServerCounters counters_;
   AlarmRing alarms_;
+  float last_score_ = 0.0f;  // of the last window, since alarms_ was cleared
+  bool last_unknown_ = false;
   LinkSession sessions_[kMaxLinks];
   uint16_t next_session_ = 1;
   int feeder_ = kNobody;

@@ -4,31 +4,11 @@
 #include <initializer_list>
 
 #include "tinyol/net_self_test.h"
+#include "tinyol/request_payload.h"
 #include "tinyol/self_test.h"
 
 namespace tinyol {
 namespace {
-
-// A class name as it goes over the wire: u8 length, then the bytes.
-struct WireName {
-  const char* text = nullptr;
-  uint32_t length = 0;
-};
-
-WireName read_name(ByteReader* in) {
-  WireName name;
-  name.length = in->u8();
-  name.text = reinterpret_cast<const char*>(in->bytes(name.length));
-  return name;
-}
-
-bool complete(const ByteReader& in) {
-  return in.ok() && in.remaining() == 0;
-}
-
-Status malformed(Refusal* refusal) {
-  return refuse(refusal, Status::kMalformed, "payload");
-}
 
 void write_metrics(const Metrics& m, ByteWriter* out) {
   out->u32(m.loss.count);
@@ -45,22 +25,6 @@ void write_metrics(const Metrics& m, ByteWriter* out) {
 }
 
 }  // namespace
-
-void Server::write_alarms(ByteWriter* out) const {
-  constexpr uint32_t kAlarmBytes = 24;
-  const uint32_t room = (out->remaining() - 8) / kAlarmBytes;
-  const uint16_t n = alarms_.size() < room ? alarms_.size() : static_cast<uint16_t>(room);
-  out->u32(alarms_.count());
-  out->u16(n);
-  out->u16(0);
-  for (uint16_t age = 0; age < n; ++age) {
-    const Alarm& alarm = alarms_.latest(age);
-    out->u64(alarm.first_sample);
-    out->u64(alarm.last_sample);
-    out->u32(alarm.windows);
-    out->f32(alarm.peak_error);
-  }
-}
 
 Status Server::execute(int link_index, uint8_t opcode, ByteReader* in, ByteWriter* out,
                        Refusal* refusal) {
@@ -80,30 +44,17 @@ Status Server::execute(int link_index, uint8_t opcode, ByteReader* in, ByteWrite
       write_info(out);
       return Status::kOk;
     case Request::kSettingsList:
-      if (!complete(*in)) return malformed(refusal);
-      device_->state().settings.write(out);
-      return Status::kOk;
-    case Request::kClassesList: {
-      // As many from `first` on as fit; the peer asks again for the rest.
-      const uint16_t first = in->u16();
-      if (!complete(*in)) return malformed(refusal);
-      const ClassTable& classes = device_->state().classes;
-      const uint16_t page = static_cast<uint16_t>((out->remaining() - 4) / (kMaxNameBytes + 1));
-      const uint16_t left = first < classes.size ? static_cast<uint16_t>(classes.size - first) : 0;
-      const uint16_t n = left < page ? left : page;
-      out->u16(classes.size);
-      out->u16(n);
-      for (uint16_t i = 0; i < n; ++i) out->bytes(classes.names[first + i], kMaxNameBytes + 1);
-      return Status::kOk;
-    }
+    case Request::kClassesList:
+    case Request::kClassStatus:
+      return write_list(request, in, out, refusal);
     case Request::kMetrics:
       if (!complete(*in)) return malformed(refusal);
       write_metrics(device_->state().metrics, out);
       return Status::kOk;
     case Request::kAlarms:
-      if (!complete(*in)) return malformed(refusal);
-      write_alarms(out);
-      return Status::kOk;
+    case Request::kUnknowns:
+    case Request::kWatch:
+      return complete(*in) ? write_watched(request, out) : malformed(refusal);
     case Request::kStream: {
       const uint8_t streams = in->u8();
       if (!complete(*in) || streams > kStreamAll) return malformed(refusal);
@@ -201,11 +152,50 @@ Status Server::execute_change(int link_index, uint8_t opcode, ByteReader* in, By
       if (!complete(*in)) return malformed(refusal);
       return device_->fine_tune(steps, refusal);
     }
+    case Request::kRelearn: {
+      const int16_t index = static_cast<int16_t>(in->u16());
+      const uint16_t windows = in->u16();
+      if (!complete(*in)) return malformed(refusal);
+      uint16_t lessons = 0;
+      const Skipped before = skipped();
+      const Status status = device_->relearn(index, windows, &lessons, refusal);
+      log_skipped_since(before);
+      out->u16(lessons);
+      out->u16(0);
+      return status;
+    }
+    case Request::kClassWeight: {
+      const uint16_t index = in->u16();
+      const uint16_t reserved = in->u16();
+      const float weight = in->f32();
+      if (!complete(*in) || reserved != 0) return malformed(refusal);
+      return device_->set_class_weight(index, weight, refusal);
+    }
+    case Request::kCalibrate: {
+      const uint32_t fine_tune_steps = in->u32();
+      const uint32_t windows = in->u32();
+      if (!complete(*in)) return malformed(refusal);
+      return device_->calibrate(fine_tune_steps, windows, refusal);
+    }
+    case Request::kUnknownName: {
+      const uint32_t number = in->u32();
+      const WireName name = read_name(in);
+      if (!complete(*in)) return malformed(refusal);
+      uint16_t index = 0;
+      uint16_t lessons = 0;
+      const Skipped before = skipped();
+      const Status status =
+          device_->name_unknown(number, name.text, name.length, &index, &lessons, refusal);
+      log_skipped_since(before);
+      out->u16(index);
+      out->u16(lessons);
+      return status;
+    }
     case Request::kReset:
       if (!complete(*in)) return malformed(refusal);
       flush_samples(0);  // their indices count from before the reset
       forget_gaps();
-      alarms_.clear();
+      forget_windows();
       return device_->reset(refusal);
     case Request::kSessionBegin:
       return begin_session(link_index, in, out, refusal);

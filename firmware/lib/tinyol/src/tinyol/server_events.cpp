@@ -25,6 +25,10 @@ constexpr LogText kTexts[] = {
     {LogLevel::kInformation, "peer lost: silent for 10 s"},
     {LogLevel::kError, "self-test failed: other numbers than expected"},
     {LogLevel::kError, "save failed: the flash does not hold what was written"},
+    {LogLevel::kWarning, "alarm: what the sensor hears is not normal"},
+    {LogLevel::kWarning, "unknown: no class explains this state; name it to make it one"},
+    {LogLevel::kWarning, "moved: the sensor hangs otherwise than it did; calibrate"},
+    {LogLevel::kWarning, "changed: the reconstruction error has shifted; fine-tune or relearn"},
 };
 
 }  // namespace
@@ -38,7 +42,6 @@ void Server::push_sample(const float sample[3], bool gap) {
 void Server::mark_gap() {
   flush_samples(0);  // gaps are told at the head of an event only
   device_->gap();
-  alarms_.gap();
   for (LinkSession& session : sessions_) {
     count_up(&session.untold_gaps);
   }
@@ -53,28 +56,24 @@ void Server::accept_sample(const float sample[3]) {
   WindowResult result;
   send_samples(sample);
   const Skipped before = skipped();
-  if (device_->push_sample(sample, &result)) {
-    alarms_.window(result.sample_index, result.anomaly, result.tuned_error);
-    send_prediction(result);
-  }
-  if (skipped().samples != before.samples) alarms_.gap();  // the device made one
+  if (device_->push_sample(sample, &result)) take_window(result);
   log_skipped_since(before);
 }
 
 void Server::send_prediction(const WindowResult& result) {
-  uint8_t payload[48];
+  uint8_t payload[52];
   ByteWriter out(payload, sizeof(payload));
   out.u64(result.sample_index);
   out.u64(result.window_index);
   const float numbers[] = {result.error, result.tuned_error, result.log_variance, result.confidence,
-                           result.loss};
-  out.f32s(numbers, 5);
+                           result.loss,  result.score,       result.novelty};
+  out.f32s(numbers, 7);
   out.u16(static_cast<uint16_t>(result.predicted));
   out.u16(static_cast<uint16_t>(result.label));
   out.u8(result.anomaly ? 1 : 0);
   out.u8(result.learned ? 1 : 0);
   out.u8(result.fine_tuned ? 1 : 0);
-  out.u8(0);
+  out.u8((result.alarm ? kPredictionAlarm : 0) | (result.unknown ? kPredictionUnknown : 0));
   for (LinkSession& session : sessions_) {
     if (session.wants(kStreamPredictions)) {
       send_event(&session, Event::kPrediction, payload, out.length());
@@ -162,7 +161,7 @@ void Server::log_once_in_a_while(LogKind kind) {
 
 Server::Skipped Server::skipped() const {
   const LearnedState& state = device_->state();
-  const StepCounts& c = state.classifier.steps;
+  const StepCounts& c = state.classifier.softmax.steps;
   const StepCounts& r = state.reconstruction.steps;
   return {state.counters.refused_samples, c.not_finite + r.not_finite, c.over_limit + r.over_limit};
 }

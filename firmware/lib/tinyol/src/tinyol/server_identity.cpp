@@ -1,6 +1,4 @@
 // What a board says of itself: HELLO's own fields and INFO's. Bytes: docs/wire-protocol.md.
-#include <initializer_list>
-
 #include "tinyol/capacity.h"
 #include "tinyol/image.h"
 #include "tinyol/server.h"
@@ -51,11 +49,14 @@ void Server::write_info(ByteWriter* out) const {
   out->u32(state.counters.gaps);
   out->u32(state.counters.refused_samples);
   out->u32(state.counters.refused_windows);
-  for (const StepCounts* steps : {&state.classifier.steps, &state.reconstruction.steps}) {
-    out->u32(steps->applied);
-    out->u32(steps->not_finite);
-    out->u32(steps->over_limit);
-  }
+  // What the classifier learned is lessons of all its heads; only the softmax head's steps are
+  // ever skipped.
+  out->u32(state.classifier.lessons);
+  out->u32(state.classifier.softmax.steps.not_finite);
+  out->u32(state.classifier.softmax.steps.over_limit);
+  out->u32(state.reconstruction.steps.applied);
+  out->u32(state.reconstruction.steps.not_finite);
+  out->u32(state.reconstruction.steps.over_limit);
   out->u32(state.reconstruction.clamped_targets);
   out->u32(device_->learner().fine_tune_left());
   out->u16(static_cast<uint16_t>(static_cast<int16_t>(device_->current_label())));

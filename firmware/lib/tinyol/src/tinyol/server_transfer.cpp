@@ -76,7 +76,7 @@ Status Server::transfer(int link_index, uint8_t opcode, ByteReader* in, ByteWrit
       const Status status = device_->import_state(staging_, image_bytes_, refusal);
       if (status == Status::kOk) {
         forget_gaps();
-        alarms_.clear();
+        forget_windows();
       }
       return status;
     }
