@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
+import importlib
 import os
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
 from native_build import Native, load_native
 from units import Units
+from watch_library import load_watch
+
+# Before TensorFlow: tflite-runtime crashes in a process that has loaded that first.
+with suppress(ImportError):
+    importlib.import_module("tflite_runtime.interpreter")
 
 REPO = Path(__file__).resolve().parent.parent
 
@@ -45,3 +52,9 @@ def native() -> Native:
 def units(native: Native) -> Units:
     """The same as functions of arrays."""
     return Units(native)
+
+
+@pytest.fixture(scope="session")
+def watch_library() -> None:
+    """Builds what watch_units.Watch runs on, before the clock of any test that uses it starts."""
+    load_watch()

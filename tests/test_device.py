@@ -228,6 +228,8 @@ NET_129 = autoencoder((8, 6, 2, 129, 8))
 TOO_LARGE = {
     "TINYOL_MAX_CLASSES": lambda: int8_bundle(max_classes=65),
     "TINYOL_MAX_RING": lambda: int8_bundle(ring_len=4097),
+    "TINYOL_MAX_REHEARSAL": lambda: int8_bundle(rehearsal_rows=1025),
+    "TINYOL_MAX_REHEARSAL_WINDOWS": lambda: int8_bundle(rehearsal_windows=257),
     "TINYOL_MAX_INPUTS": lambda: int8_bundle(window_len=769),
     "TINYOL_MAX_HIDDEN": lambda: Bundle.create(NET_129, Pipeline(100.0, window_len=8)),
     "TINYOL_MAX_FEATURES": lambda: Bundle.create(

@@ -20,6 +20,26 @@ from tinyol_sim.state_image import StateImage
 from tinyol_sim.twin import Twin
 
 LAYER_HEADER = 24
+N_FEATURES = 6  # 2 of the embedding, log error, 3 axes
+TAGS = [
+    tag.encode()
+    for tag in [
+        "COUN",
+        "SETT",
+        "CLAS",
+        "STAT",
+        "SOFT",
+        "GAUS",
+        "REHE",
+        "RECO",
+        "RLSP",
+        "REHW",
+        "NORM",
+        "DRIF",
+        "UNKN",
+        "METR",
+    ]
+]
 
 
 def taught_twin() -> Twin:
@@ -55,13 +75,12 @@ def refusal_of(twin: Twin, image: bytes) -> str:
 def test_layout_is_the_documents(image: bytes) -> None:
     """docs/state-image.md, read by hand."""
     magic, form, arithmetic, model_id, total = struct.unpack_from("<4sHH8sI", image)
-    assert (magic, form, arithmetic) == (b"TOLS", 1, 1)
+    assert (magic, form, arithmetic) == (b"TOLS", 2, 1)
     assert model_id.hex() == int8_bundle().model_id
     assert total == len(image)
     assert struct.unpack("<I", image[-4:])[0] == zlib.crc32(image[:-4])
     sections = sections_of(image)
-    tags = [b"COUN", b"SETT", b"CLAS", b"STAT", b"SOFT", b"RECO", b"METR"]
-    assert [tag for tag, _ in sections] == tags
+    assert [tag for tag, _ in sections] == TAGS
     assert all(len(data) % 4 == 0 for _, data in sections)
     payload = dict(sections)
     counters = taught_twin().counters()
@@ -70,9 +89,18 @@ def test_layout_is_the_documents(image: bytes) -> None:
     classes = payload[b"CLAS"]
     assert struct.unpack_from("<HH", classes) == (3, 0)
     assert classes[36:] == "Lüfter".encode().ljust(16, b"\0")
-    for tag, n_in, n_out, bias in ((b"SOFT", 5, 3, 0), (b"RECO", 5, 8, 1)):
-        assert struct.unpack_from("<HHB3B", payload[tag]) == (n_in, n_out, bias, 0, 0, 0)
-        assert len(payload[tag]) == LAYER_HEADER + 4 * n_out * (n_in + bias)
+    lessons = {b"SOFT": 4 * 3, b"RECO": 0}
+    for tag, n_in, n_out in ((b"SOFT", N_FEATURES, 3), (b"RECO", 5, 8)):
+        assert struct.unpack_from("<HHB3B", payload[tag]) == (n_in, n_out, 1, 0, 0, 0)
+        assert len(payload[tag]) == LAYER_HEADER + 4 * n_out * (n_in + 1) + lessons[tag]
+    gaussian = payload[b"GAUS"]
+    assert struct.unpack_from("<IHHB3x", gaussian) == (
+        counters["classifier_steps"],
+        N_FEATURES,
+        3,
+        0,
+    )
+    assert len(gaussian) == 12 + 3 * (8 + 4 * 2 * N_FEATURES + 44)
 
 
 def test_fields_are_what_the_twin_says(image: bytes) -> None:
@@ -109,7 +137,9 @@ def test_largest_image() -> None:
         twin.add_class(f"class {i}")
     announced = len(twin.state)
     twin.remove_class("class 3")
-    assert len(twin.state) == announced - 16 - 4 * twin.n_features - 4 * (16**2 - 15**2)
+    softmax, gaussian = 4 * (N_FEATURES + 2), 52 + 8 * N_FEATURES
+    smaller = 16 + softmax + gaussian + 4 + 4 * (16**2 - 15**2)
+    assert len(twin.state) == announced - smaller
     other = Twin(int8_bundle())
     other.state = twin.state
     assert other.state == twin.state
@@ -156,7 +186,7 @@ def test_images_do_not_depend_on_the_builds_capacities(image: bytes) -> None:
     tight = load_native(
         {
             "TINYOL_MAX_CLASSES": 16,
-            "TINYOL_MAX_FEATURES": 5,
+            "TINYOL_MAX_FEATURES": N_FEATURES,
             "TINYOL_MAX_HIDDEN": 5,
             "TINYOL_MAX_INPUTS": 8,
             "TINYOL_MAX_RING": 64,
@@ -229,11 +259,13 @@ def test_a_model_image_is_no_state_image() -> None:
 
 
 def test_versions_are_named(image: bytes) -> None:
-    for offset, name in ((4, "format"), (6, "arithmetic")):
+    for offset, name, needed in ((4, "format", 2), (6, "arithmetic", 1)):
         other = bytearray(image)
         other[offset] += 1
         message = refusal_of(taught_twin(), resealed(bytes(other)))
-        assert f"{name} version: of another version (needed 1, found 2)" in message
+        assert (
+            f"{name} version: of another version (needed {needed}, found {needed + 1})" in message
+        )
 
 
 def test_sections_must_be_the_known_ones_in_order(image: bytes) -> None:
@@ -244,7 +276,7 @@ def test_sections_must_be_the_known_ones_in_order(image: bytes) -> None:
     assert "MORE: unknown" in appended
     for i, (tag, data) in enumerate(sections):
         without = with_sections(image, sections[:i] + sections[i + 1 :])
-        assert sections[min(i + 1, 6)][0].decode() in refusal_of(twin, without)
+        assert sections[min(i + 1, len(TAGS) - 1)][0].decode() in refusal_of(twin, without)
         refusal_of(twin, with_sections(image, [*sections[:i], (tag, data), *sections[i:]]))
         longer = with_section(image, tag, data + bytes(4))
         assert tag.decode() in refusal_of(twin, longer)
@@ -261,7 +293,7 @@ BAD_NUMBERS = [np.nan, np.inf, -np.inf, 1e38, -1e38]
     [
         (b"SETT", 8),  # a setting
         (b"STAT", 8),  # a mean
-        (b"STAT", 8 + 4 * 9),  # the last variance
+        (b"STAT", 8 + 4 * (2 * N_FEATURES - 1)),  # the last variance
         (b"SOFT", LAYER_HEADER),
         (b"SOFT", LAYER_HEADER + 4 * 14),
         (b"RECO", LAYER_HEADER),
@@ -294,11 +326,11 @@ def test_fields_that_contradict_each_other_are_refused(image: bytes) -> None:
         "name after its end": (b"CLAS", 19, b"x"),
         "same name twice": (b"CLAS", 20, b"low".ljust(16, b"\0")),
         "other number of features": (b"STAT", 0, u16(4)),
-        "negative variance": (b"STAT", 8 + 4 * 5, f32(-1e-9)),
+        "negative variance": (b"STAT", 8 + 4 * N_FEATURES, f32(-1e-9)),
         "variance of no sample": (b"STAT", 4, u32(0)),
         "other shape": (b"SOFT", 2, u16(4)),
-        "bias where there is none": (b"SOFT", 4, b"\x01"),
-        "no bias": (b"RECO", 4, b"\0"),
+        "no bias": (b"SOFT", 4, b"\0"),
+        "no bias of the layer": (b"RECO", 4, b"\0"),
         "reserved": (b"RECO", 5, b"\x01"),
         "other number of classes": (b"METR", 0, u16(2)),
         "quantile markers out of order": (b"METR", 20 + 4 + 8, u32(1)),

@@ -41,6 +41,13 @@ def test_windows_against_the_reference(
         # Samples of about 1 g are good to 1e-7 g: it is much beside a very small deviation.
         tolerance = 1e-4 + 2e-6 / np.exp(window.log_variance / 2)
         assert log_variance == pytest.approx(window.log_variance, abs=tolerance)
+    for last, means, logs in zip(cut.last_sample, cut.mean, cut.axis_log_variance, strict=True):
+        window_samples = samples[int(last) - plan.window_len + 1 : int(last) + 1].astype(float)
+        np.testing.assert_allclose(means, window_samples.mean(axis=0), atol=1e-6)
+        exact_logs = np.log(np.maximum(window_samples.var(axis=0), 1e-12))
+        np.testing.assert_allclose(
+            logs, exact_logs, atol=1e-4 + 2e-6 / np.exp(exact_logs.min() / 2)
+        )
 
 
 def test_a_long_gap_free_stream_never_slips(units: Units) -> None:

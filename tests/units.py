@@ -31,6 +31,8 @@ class Counts:
 class CutWindows:
     inputs: Array  # (n, inputs)
     log_variance: Array
+    axis_log_variance: Array  # (n, 3), ln g^2
+    mean: Array  # (n, 3), g
     last_sample: NDArray[np.uint64]
 
 
@@ -184,6 +186,7 @@ class Units:
         )
         width = plan.window_len * (3 if plan.axes == "all" else 1)
         inputs, logs = np.zeros((len(xyz), width), F32), np.zeros(len(xyz), F32)
+        axes, means = (np.zeros((len(xyz), 3), F32) for _ in range(2))
         last = np.zeros(len(xyz), np.uint64)
         n = self.lib.tinyol_unit_windows(
             raw,
@@ -192,10 +195,12 @@ class Units:
             self._in(restarts, "uint8_t *"),
             self._in(inputs),
             self._in(logs),
+            self._in(axes),
+            self._in(means),
             self._in(last, "uint64_t *"),
             len(xyz),
         )
-        return CutWindows(inputs[:n], logs[:n], last[:n])
+        return CutWindows(inputs[:n], logs[:n], axes[:n], means[:n], last[:n])
 
 
 class Head:

@@ -23,6 +23,8 @@ CAPACITIES = {
     "TINYOL_MAX_HIDDEN": 128,
     "TINYOL_MAX_INPUTS": 768,
     "TINYOL_MAX_RING": 4096,
+    "TINYOL_MAX_REHEARSAL": 1024,
+    "TINYOL_MAX_REHEARSAL_WINDOWS": 256,
 }
 
 # The rules for bit-exactness; -O2 because CPython's own flags may say anything.

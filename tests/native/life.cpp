@@ -1,7 +1,8 @@
 // One long, eventful life of a device, the same wherever it is compiled: 105,000 samples with
-// labels, late labels, classes added, renamed and removed, fine-tuning with every loss, settings
-// turned, resets, exports and imports, gaps and spoiled samples in between. Everything is drawn
-// by a counter-based generator; tests/life_in_python.py tells the same story to a Twin.
+// labels, late labels, classes added, renamed, removed and learned anew, unknown ones named,
+// fine-tuning with every loss and rule, calibrations, settings turned, resets, exports and imports,
+// gaps and spoiled samples in between. Everything is drawn by a counter-based generator;
+// tests/life_in_python.py tells the same story to a Twin.
 //
 //   life MODEL_IMAGE
 //
@@ -54,7 +55,20 @@ constexpr Turn kTurns[] = {
     {19, {0.0f, 0.0001f, 0.001f, 2.0f}},    {20, {0.0f, 0.5f, 5.0f, -0.1f}},
     {21, {3.0f, 30.0f, 1000.0f, 1e9f}},     {22, {0.0f, 1.0f, 2.0f, 3.0f}},
     {32, {16.0f, 1000.0f, 16384.0f, 8.0f}}, {33, {1.0f, 1.0f, 1.0f, 0.0f}},
-    {48, {0.25f, 1.0f, 4.0f, 2e6f}},        {99, {0.0f, 0.0f, 0.0f, 0.0f}},
+    {48, {0.25f, 1.0f, 4.0f, 2e6f}},        {8, {0.0f, 1.0f, 1.0f, 2.0f}},
+    {9, {0.0f, 1.0f, 1.0f, 0.5f}},          {10, {0.0f, 1.0f, 1.0f, -1.0f}},
+    {11, {0.0f, 4.0f, 16.0f, 17.0f}},       {12, {16.0f, 100.0f, 4096.0f, 8.0f}},
+    {13, {1.0f, 2.0f, 50.0f, 0.0f}},        {23, {0.0f, 1.0f, 2.0f, 2.0f}},
+    {24, {0.0f, 0.1f, 1.0f, 3.0f}},         {25, {0.9f, 0.99f, 1.0f, 0.5f}},
+    {26, {0.0f, 1.0f, 4.0f, 5.0f}},         {49, {0.0f, 1.0f, 1.0f, 2.0f}},
+    {50, {0.005f, 0.05f, 0.2f, 0.0f}},      {51, {64.0f, 500.0f, 4096.0f, 8.0f}},
+    {52, {0.0f, 1.0f, 1.0f, 2.0f}},         {53, {1.0f, 3.0f, 10.0f, 0.0f}},
+    {54, {1.0f, 5.0f, 20.0f, 0.0f}},        {64, {0.05f, 0.1f, 0.5f, 0.0f}},
+    {65, {1.0f, 5.0f, 20.0f, 0.0f}},        {80, {0.5f, 5.0f, 60.0f, 90.0f}},
+    {81, {0.01f, 0.1f, 1.0f, 0.0f}},        {82, {1.0f, 20.0f, 100.0f, 0.0f}},
+    {83, {0.0f, 0.5f, 2.0f, 9.0f}},         {84, {0.0f, 5.0f, 50.0f, -1.0f}},
+    {85, {0.0f, 1.0f, 1.0f, 2.0f}},         {86, {0.0f, 20.0f, 100.0f, -1.0f}},
+    {87, {30.0f, 100.0f, 200.0f, 10.0f}},   {99, {0.0f, 0.0f, 0.0f, 0.0f}},
 };
 constexpr uint32_t kTurnCount = sizeof(kTurns) / sizeof(kTurns[0]);
 
@@ -80,7 +94,7 @@ bool command(Device* device, uint32_t block, std::vector<uint8_t>* image) {
   const uint16_t index = n_classes > 0 ? static_cast<uint16_t>(argument % n_classes) : 0;
   char name[16];
   uint16_t out;
-  uint32_t action = n_classes < 2 ? 0 : draw(kAction, block) % 16;
+  uint32_t action = n_classes < 2 ? 0 : draw(kAction, block) % 24;
   switch (action) {
     case 0:
       snprintf(name, sizeof(name), "c%u", block);
@@ -111,6 +125,20 @@ bool command(Device* device, uint32_t block, std::vector<uint8_t>* image) {
       const uint32_t length = device->export_state(image->data(), image->size());
       return device->import_state(image->data(), length, nullptr) == Status::kOk;
     }
+    case 12:
+      return device->relearn(index, static_cast<uint16_t>(1 + argument % 100), &out, nullptr) ==
+             Status::kOk;
+    case 13:
+      return device->calibrate(argument % 50, argument % 200, nullptr) == Status::kOk;
+    case 14: {
+      uint16_t lessons;
+      snprintf(name, sizeof(name), "u%u", argument % 4);
+      return device->name_unknown(device->state().unknown.count, name, strlen(name), &out, &lessons,
+                                  nullptr) == Status::kOk;
+    }
+    case 15:
+      return device->set_class_weight(index, static_cast<float>(argument % 16), nullptr) ==
+             Status::kOk;
     default: {
       const Turn& turn = kTurns[argument % kTurnCount];
       return device->set(turn.id, turn.values[draw(kValue, block) % 4], nullptr) == Status::kOk;
@@ -123,12 +151,18 @@ uint32_t add_window(uint32_t crc, const Device& device, const WindowResult& r) {
   tinyol::ByteWriter out(bytes, sizeof(bytes));
   out.u64(r.sample_index);
   out.u64(r.window_index);
-  for (float value : {r.error, r.tuned_error, r.log_variance, r.confidence, r.loss}) out.f32(value);
+  for (float value :
+       {r.error, r.tuned_error, r.log_variance, r.confidence, r.loss, r.score, r.novelty}) {
+    out.f32(value);
+  }
   out.u16(static_cast<uint16_t>(r.predicted));
   out.u16(static_cast<uint16_t>(r.label));
   out.u8(r.anomaly);
   out.u8(r.learned);
   out.u8(r.fine_tuned);
+  out.u8(r.alarm);
+  out.u8(r.unknown);
+  out.u16(r.notices);
   out.f32s(device.learner().features(), device.learner().n_features());
   out.f32s(device.learner().probabilities(), device.state().classes.size);
   return tinyol::crc32(bytes, out.length(), crc);

@@ -165,8 +165,8 @@ int tinyol_unit_softmax_learn(float* weights, uint32_t k, uint32_t d, const floa
   head.steps = counts_of(*counts);
   float probabilities[tinyol::kMaxClasses];
   head.predict(scaled, probabilities);
-  const bool applied =
-      head.learn(scaled, probabilities, static_cast<uint16_t>(truth), rule_of(*rule));
+  const bool applied = head.learn(scaled, probabilities, static_cast<uint16_t>(truth),
+                                  {rule_of(*rule), false, false});
   memcpy(weights, head.weights, k * d * sizeof(float));
   *counts = counts_to(head.steps);
   return applied;
@@ -271,8 +271,10 @@ void tinyol_unit_metrics_read(const tinyol_unit_metrics* metrics, uint32_t* conf
 
 uint64_t tinyol_unit_windows(const tinyol_unit_pipeline* pipeline, const float* samples, uint64_t n,
                              const uint8_t* restarts, float* windows, float* log_variances,
-                             uint64_t* last_samples, uint64_t capacity) {
+                             float* axis_log_variances, float* means, uint64_t* last_samples,
+                             uint64_t capacity) {
   tinyol::Pipeline p;
+  p.features = tinyol::kFeatureAxisLogVariance;
   p.window_len = pipeline->window_len;
   p.hop = pipeline->hop;
   p.axes = static_cast<tinyol::Axes>(pipeline->axes);
@@ -291,6 +293,8 @@ uint64_t tinyol_unit_windows(const tinyol_unit_pipeline* pipeline, const float* 
     windower.take(&window);
     memcpy(windows + written * p.inputs(), window.input, p.inputs() * sizeof(float));
     log_variances[written] = window.log_variance;
+    memcpy(axis_log_variances + 3 * written, window.axis_log_variance, 3 * sizeof(float));
+    memcpy(means + 3 * written, window.mean, 3 * sizeof(float));
     last_samples[written] = i;
     ++written;
   }

@@ -101,10 +101,12 @@ void tinyol_unit_metrics_read(const tinyol_unit_metrics* metrics, uint32_t* conf
                               float* scores);
 
 /* n samples (n, 3) through one Windower; restarts (n): nonzero = the sample starts anew.
-   windows: room for `capacity` rows of inputs. Returns the number of windows. */
+   windows: room for `capacity` rows of inputs; axis_log_variances and means: of x y z. Returns the
+   number of windows. */
 uint64_t tinyol_unit_windows(const tinyol_unit_pipeline* pipeline, const float* samples, uint64_t n,
                              const uint8_t* restarts, float* windows, float* log_variances,
-                             uint64_t* last_samples, uint64_t capacity);
+                             float* axis_log_variances, float* means, uint64_t* last_samples,
+                             uint64_t capacity);
 
 uint32_t tinyol_unit_crc32(const uint8_t* data, uint32_t length, uint32_t previous);
 int tinyol_unit_check_class_name(const char* name, uint32_t length);

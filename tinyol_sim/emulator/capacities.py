@@ -17,7 +17,7 @@ _TENSOR_LENGTH_AT = 4
 class Capacities:
     """What a build for one model needs."""
 
-    macros: dict[str, int]  # TINYOL_MAX_...: each at least 1
+    macros: dict[str, int]  # TINYOL_MAX_...: each at least 1; TINYOL_FULL_COVARIANCE
     arena_bytes: int
 
 
@@ -41,12 +41,18 @@ def capacities_for(model_image: bytes) -> Capacities:
         raise EmulatorError(
             "the model image has no frozen net for the emulated board's kernels"
         ) from None
-    n_features = sum(embedding_len if name == "embedding" else 1 for name in pipeline.features)
+    width = {"embedding": embedding_len, "axis_log_variance": 3}
+    n_features = sum(width.get(name, 1) for name in pipeline.features)
     needed = {
         "TINYOL_MAX_CLASSES": pipeline.max_classes,
         "TINYOL_MAX_FEATURES": n_features,
         "TINYOL_MAX_HIDDEN": n_hidden,
         "TINYOL_MAX_INPUTS": pipeline.n_inputs,
+        "TINYOL_MAX_WINDOW": pipeline.window_len,
         "TINYOL_MAX_RING": pipeline.ring_len,
+        "TINYOL_MAX_REHEARSAL": pipeline.rehearsal_rows,
+        "TINYOL_MAX_REHEARSAL_WINDOWS": pipeline.rehearsal_windows,
     }
-    return Capacities({name: max(1, size) for name, size in needed.items()}, arena_bytes)
+    macros = {name: max(1, size) for name, size in needed.items()}
+    macros["TINYOL_FULL_COVARIANCE"] = int(pipeline.covariance == "full")
+    return Capacities(macros, arena_bytes)

@@ -57,7 +57,7 @@ void test_late_labels() {
   TEST_ASSERT_EQUAL_INT(3, lessons);
   ASSERT_STATUS(kOk, device.label_back(1, 100, &lessons, nullptr));
   TEST_ASSERT_EQUAL_INT(2, lessons);
-  TEST_ASSERT_EQUAL_UINT32(5, device.state().classifier.steps.applied);
+  TEST_ASSERT_EQUAL_UINT32(5, device.state().classifier.lessons);
 }
 
 // The net's error of a window (z with its mean removed) is its distance from its halves' means.
@@ -102,7 +102,7 @@ void test_a_net_that_does_not_run_teaches_nothing() {
   net.runs = false;
   push_window(&device, 0, 0, &result);
   TEST_ASSERT_EQUAL_UINT32(1, device.state().counters.refused_windows);
-  TEST_ASSERT_EQUAL_UINT32(0, device.state().classifier.steps.applied);
+  TEST_ASSERT_EQUAL_UINT32(0, device.state().classifier.lessons);
   TEST_ASSERT_EQUAL_UINT32(0, device.state().statistics.count);
 }
 

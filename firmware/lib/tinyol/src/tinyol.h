@@ -25,15 +25,24 @@
 #include "tinyol/state_image.h"
 #include "tinyol/state_store.h"
 
-// The parts, each of use alone, on features of your own (examples/softmax_only).
+// The parts, each of use alone, on features of your own (examples/never_forget, softmax_only):
+// heads, what says that something is not normal or has moved, rules for a layer of your own.
+#include "tinyol/anomaly_detector.h"
 #include "tinyol/class_table.h"
+#include "tinyol/classifier.h"
+#include "tinyol/drift_monitor.h"
+#include "tinyol/gaussian_head.h"
 #include "tinyol/metrics.h"
 #include "tinyol/p2_quantile.h"
 #include "tinyol/reconstruction_head.h"
+#include "tinyol/recursive_least_squares.h"
+#include "tinyol/rehearsal_buffer.h"
 #include "tinyol/running_stats.h"
 #include "tinyol/settings.h"
 #include "tinyol/sgd.h"
 #include "tinyol/softmax_head.h"
+#include "tinyol/unknown_events.h"
+#include "tinyol/window_rehearsal.h"
 #include "tinyol/windower.h"
 
 // A link to a computer, where `tinyol` drives the device (docs/wire-protocol.md): the server, its

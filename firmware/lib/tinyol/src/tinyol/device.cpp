@@ -63,8 +63,16 @@ bool Device::push_sample(const float sample[3], WindowResult* result) {
   const int truth = truth_for(index + 1 - model_.pipeline.window_len);
   const bool usable = learner_.process(window_, truth, result);
   result->sample_index = index;
-  if (result->label != kNoClass || result->fine_tuned) ++changes_;
+  const uint16_t kept = result->notices & (kNoticeUnknownEnded | kNoticeCalibrated);
+  if (result->label != kNoClass || result->fine_tuned || kept != 0) ++changes_;
   return usable;
+}
+
+Status Device::find_class(int class_index, Refusal* refusal) const {
+  if (!loaded_) return no_model(refusal);
+  if (class_index >= 0 && class_index < state().classes.size) return Status::kOk;
+  return refuse(refusal, Status::kNotFound, "class", static_cast<uint32_t>(class_index),
+                state().classes.size);
 }
 
 Status Device::label(int class_index, uint32_t windows, Refusal* refusal) {
@@ -73,10 +81,8 @@ Status Device::label(int class_index, uint32_t windows, Refusal* refusal) {
     label_ = kNoClass;
     return Status::kOk;
   }
-  if (class_index < 0 || class_index >= state().classes.size) {
-    return refuse(refusal, Status::kNotFound, "class", static_cast<uint32_t>(class_index),
-                  state().classes.size);
-  }
+  const Status status = find_class(class_index, refusal);
+  if (status != Status::kOk) return status;
   label_ = class_index;
   label_left_ = windows;
   label_from_ = state().counters.samples;
@@ -85,11 +91,8 @@ Status Device::label(int class_index, uint32_t windows, Refusal* refusal) {
 
 Status Device::label_back(int class_index, uint16_t windows, uint16_t* lessons, Refusal* refusal) {
   *lessons = 0;
-  if (!loaded_) return no_model(refusal);
-  if (class_index < 0 || class_index >= state().classes.size) {
-    return refuse(refusal, Status::kNotFound, "class", static_cast<uint32_t>(class_index),
-                  state().classes.size);
-  }
+  const Status status = find_class(class_index, refusal);
+  if (status != Status::kOk) return status;
   *lessons = learner_.learn_back(static_cast<uint16_t>(class_index), windows);
   if (*lessons > 0) ++changes_;
   return Status::kOk;
@@ -118,15 +121,71 @@ Status Device::remove_class(uint16_t index, Refusal* refusal) {
   return changed(Status::kOk);
 }
 
+Status Device::set_class_weight(uint16_t index, float weight, Refusal* refusal) {
+  const Status status = find_class(index, refusal);
+  if (status != Status::kOk) return status;
+  if (!(weight >= kLeastClassWeight && weight <= kMostClassWeight)) {
+    return refuse(refusal, Status::kBadValue, "weight");
+  }
+  learner_.state.classifier.gaussian.weight[index] = weight;
+  return changed(Status::kOk);
+}
+
+Status Device::relearn(int class_index, uint16_t windows, uint16_t* lessons, Refusal* refusal) {
+  *lessons = 0;
+  const Status status = find_class(class_index, refusal);
+  if (status != Status::kOk) return status;
+  if (windows == 0) return refuse(refusal, Status::kBadValue, "windows", 1, 0);
+  if (state().settings[Setting::kClassifierLearn] == 0.0f) {
+    return refuse(refusal, Status::kUnsupported, "classifier.learn");  // it would only forget
+  }
+  *lessons = learner_.relearn(static_cast<uint16_t>(class_index), windows);
+  if (*lessons == 0) return refuse(refusal, Status::kNotFound, "windows");
+  return changed(Status::kOk);
+}
+
+Status Device::name_unknown(uint32_t number, const char* name, uint32_t length, uint16_t* index,
+                            uint16_t* lessons, Refusal* refusal) {
+  *index = 0;
+  *lessons = 0;
+  if (!loaded_) return no_model(refusal);
+  const UnknownEvent* event = state().unknown.find(number);
+  if (event == nullptr) {
+    return refuse(refusal, Status::kNotFound, "event", number, state().unknown.count);
+  }
+  if (event->named) return refuse(refusal, Status::kExists, "event", number);
+  if (state().settings[Setting::kClassifierLearn] == 0.0f) {
+    return refuse(refusal, Status::kUnsupported, "classifier.learn");  // its vectors would be lost
+  }
+  const int there = state().classes.find(name, length);
+  if (there >= 0) {
+    *index = static_cast<uint16_t>(there);
+  } else {
+    const Status status = learner_.add_class(name, length, index, refusal);
+    if (status != Status::kOk) return status;
+  }
+  *lessons = learner_.learn_unknown(number, *index);
+  return changed(Status::kOk);
+}
+
 Status Device::fine_tune(uint32_t steps, Refusal* refusal) {
   if (!loaded_) return no_model(refusal);
   learner_.fine_tune(steps);
   return Status::kOk;
 }
 
+Status Device::calibrate(uint32_t fine_tune_steps, uint32_t windows, Refusal* refusal) {
+  if (!loaded_) return no_model(refusal);
+  if (windows > 0 && windows < AnomalyDetector::kSettling) {
+    return refuse(refusal, Status::kBadValue, "windows", AnomalyDetector::kSettling, windows);
+  }
+  learner_.calibrate(fine_tune_steps, windows);
+  return Status::kOk;
+}
+
 Status Device::set(uint16_t setting_id, float value, Refusal* refusal) {
   if (!loaded_) return no_model(refusal);
-  return changed(learner_.state.settings.set(find_setting(setting_id), value, refusal));
+  return changed(learner_.set(find_setting(setting_id), value, refusal));
 }
 
 void Device::end_transients() {

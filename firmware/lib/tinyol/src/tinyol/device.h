@@ -46,7 +46,20 @@ class Device {
   Status rename_class(uint16_t index, const char* name, uint32_t length, Refusal* refusal);
   Status remove_class(uint16_t index, Refusal* refusal);
 
+  // How likely a class is before anything is seen, relative to the others: 1 to begin with.
+  Status set_class_weight(uint16_t index, float weight, Refusal* refusal);
+  // The class begins anew, from the last `windows` windows (1 or more); kNotFound "windows" where
+  // none is kept, kUnsupported while classifier.learn is 0. *lessons = how many that were.
+  Status relearn(int class_index, uint16_t windows, uint16_t* lessons, Refusal* refusal);
+  // Gives an unknown event a name: a new class, or one that is there, learns its vectors.
+  // kNotFound "event" unless it is one of the last kUnknownEvents, kExists "event" if it was named
+  // before, kUnsupported while classifier.learn is 0; else as add_class.
+  Status name_unknown(uint32_t number, const char* name, uint32_t length, uint16_t* index,
+                      uint16_t* lessons, Refusal* refusal);
+
   Status fine_tune(uint32_t steps, Refusal* refusal);
+  // See Learner::calibrate; kBadValue "windows" below AnomalyDetector::kSettling, unless 0.
+  Status calibrate(uint32_t fine_tune_steps, uint32_t windows, Refusal* refusal);
   Status set(uint16_t setting_id, float value, Refusal* refusal);
 
   // Back to what training left; also ends labels and fine-tuning.
@@ -69,6 +82,7 @@ class Device {
 
  private:
   Status changed(Status status);
+  Status find_class(int class_index, Refusal* refusal) const;
   int truth_for(uint64_t first_sample);
   void end_transients();
 

@@ -13,8 +13,8 @@ namespace tinyol {
 // Changes when any bit of any result of the core's arithmetic does: two images of different
 // arithmetic versions are never compared or mixed.
 constexpr uint16_t kArithmeticVersion = 1;
-constexpr uint16_t kModelFormat = 2;
-constexpr uint16_t kStateFormat = 1;
+constexpr uint16_t kModelFormat = 3;
+constexpr uint16_t kStateFormat = 2;
 
 constexpr uint32_t kImageHeaderBytes = 20;
 constexpr uint32_t kSectionHeaderBytes = 8;

@@ -3,13 +3,18 @@
 
 #include <stdint.h>
 
+#include "tinyol/anomaly_detector.h"
 #include "tinyol/class_table.h"
+#include "tinyol/classifier.h"
+#include "tinyol/drift_monitor.h"
 #include "tinyol/metrics.h"
 #include "tinyol/model.h"
 #include "tinyol/reconstruction_head.h"
+#include "tinyol/recursive_least_squares.h"
 #include "tinyol/running_stats.h"
 #include "tinyol/settings.h"
-#include "tinyol/softmax_head.h"
+#include "tinyol/unknown_events.h"
+#include "tinyol/window_rehearsal.h"
 
 namespace tinyol {
 
@@ -29,8 +34,13 @@ struct LearnedState {
   Settings settings;
   ClassTable classes;
   RunningStats statistics;
-  SoftmaxHead classifier;
+  Classifier classifier;
   ReconstructionHead reconstruction;
+  RecursiveLeastSquares least_squares;  // of the reconstruction layer, where the rule asks for it
+  WindowRehearsal window_rehearsal;
+  AnomalyDetector detector;
+  DriftMonitor drift;
+  UnknownEvents unknown;
   Metrics metrics;
 
   // What training left: no class, no statistics, the decoder's last layer and the settings of

@@ -9,31 +9,11 @@
 namespace tinyol {
 namespace {
 
-// A feature beyond this could overflow its running variance.
-constexpr float kMaxFeature = 1e12f;
 // Below the error of any int8 net; keeps the logarithm's input away from zero.
 constexpr float kMinError = 1e-12f;
 
-SgdRule classifier_rule(const Settings& s) {
-  return {s[Setting::kClassifierRate],
-          static_cast<Schedule>(static_cast<uint8_t>(s[Setting::kClassifierSchedule])),
-          s[Setting::kClassifierScheduleSteps],
-          s[Setting::kClassifierL2],
-          s[Setting::kClassifierClipNorm],
-          s[Setting::kClassifierWeightLimit]};
-}
-
-SgdRule reconstruction_rule(const Settings& s) {
-  return {s[Setting::kReconstructionRate],
-          static_cast<Schedule>(static_cast<uint8_t>(s[Setting::kReconstructionSchedule])),
-          s[Setting::kReconstructionScheduleSteps],
-          s[Setting::kReconstructionL2],
-          s[Setting::kReconstructionClipNorm],
-          s[Setting::kReconstructionWeightLimit]};
-}
-
 uint32_t horizon(const Settings& s) {
-  return static_cast<uint32_t>(s[Setting::kStatisticsHorizon]);
+  return s.whole(Setting::kStatisticsHorizon);
 }
 
 // What the model needs against what the net or this build has.
@@ -55,10 +35,15 @@ uint32_t count_features(const Pipeline& pipeline, uint32_t embedding_len) {
   if (pipeline.features & kFeatureError) ++n;
   if (pipeline.features & kFeatureLogError) ++n;
   if (pipeline.features & kFeatureLogVariance) ++n;
+  if (pipeline.features & kFeatureAxisLogVariance) n += 3;
   return n;
 }
 
 }  // namespace
+
+float log_of_error(float error) {
+  return log_f32(error > kMinError ? error : kMinError);
+}
 
 Status Learner::begin(const Model& model, FrozenNet* net, Refusal* refusal) {
   const uint32_t inputs = model.pipeline.inputs();
@@ -71,7 +56,12 @@ Status Learner::begin(const Model& model, FrozenNet* net, Refusal* refusal) {
       {"TINYOL_MAX_HIDDEN", model.n_hidden, kMaxHidden, false},
       {"TINYOL_MAX_FEATURES", features, kMaxFeatures, false},
       {"TINYOL_MAX_CLASSES", model.max_classes, kMaxClasses, false},
+      {"TINYOL_MAX_WINDOW", model.pipeline.window_len, kMaxWindow, false},
       {"TINYOL_MAX_RING", model.ring_len, kMaxRing, false},
+      {"TINYOL_MAX_REHEARSAL", model.rehearsal_rows, kMaxRehearsal, false},
+      {"TINYOL_MAX_REHEARSAL_WINDOWS", model.rehearsal_windows, kMaxRehearsalWindows, false},
+      {"TINYOL_FULL_COVARIANCE", model.full_covariance ? 1u : 0u, kFullCovariance ? 1u : 0u, false},
+      {"NORM priors", model.n_priors == 0 ? 0u : features, model.n_priors, true},
   };
   for (const Need& need : needs) {
     const Status status = need.check(refusal);
@@ -91,36 +81,8 @@ void Learner::reset() {
 
 void Learner::forget_transient() {
   fine_tune_left_ = 0;
+  calibration_ = Calibration();
   ring_.reset(n_features(), model_->ring_len);
-}
-
-bool Learner::reconstruct(const Window& window, WindowResult* result) {
-  const uint16_t n = model_->n_outputs;
-  write_tensor(net_->input(), window.input, n);
-  if (!net_->invoke()) return false;
-  read_tensor(net_->output(Tap::kReconstruction), output_, n);
-  result->error = mean_squared_error(window.input, output_, n);
-  result->tuned_error = result->error;
-  if (!(result->error <= kMaxFeature) || !read_embedding()) return false;
-
-  ReconstructionHead& head = state.reconstruction;
-  const bool in_use = head.steps.applied > 0 || fine_tune_left_ > 0 ||
-                      model_->pipeline.error_source == ErrorSource::kTuned;
-  if (!in_use) return true;
-  const ReconstructionLoss loss = static_cast<ReconstructionLoss>(
-      static_cast<uint8_t>(state.settings[Setting::kReconstructionLoss]));
-  read_tensor(net_->output(Tap::kHidden), hidden_, model_->n_hidden);
-  head.predict(hidden_, loss, output_);
-  // Weights near a very high limit can put the layer's error out of range: then the frozen
-  // net's stands for it, and the step below is skipped or repairs the layer.
-  const float tuned_error = mean_squared_error(window.input, output_, n);
-  if (tuned_error <= kMaxFeature) result->tuned_error = tuned_error;
-  if (fine_tune_left_ > 0) {
-    if (fine_tune_left_ != kUntilStopped) --fine_tune_left_;
-    result->fine_tuned =
-        head.learn(hidden_, window.input, loss, reconstruction_rule(state.settings), output_);
-  }
-  return true;
 }
 
 bool Learner::read_embedding() {
@@ -128,27 +90,19 @@ bool Learner::read_embedding() {
   const TensorView embedding = net_->output(Tap::kEmbedding);
   read_tensor(embedding, features_, embedding.length);
   for (uint16_t j = 0; j < embedding.length; ++j) {
-    if (!(features_[j] <= kMaxFeature && features_[j] >= -kMaxFeature)) return false;
+    if (!(features_[j] <= kLargestFeature && features_[j] >= -kLargestFeature)) return false;
   }
   return true;
 }
 
-void Learner::assemble(float error, float log_variance) {
+void Learner::assemble(float error, const Window& window) {
   const uint8_t wanted = model_->pipeline.features;
   uint16_t n = wanted & kFeatureEmbedding ? net_->output(Tap::kEmbedding).length : 0;
   if (wanted & kFeatureError) features_[n++] = error;
-  if (wanted & kFeatureLogError) features_[n++] = log_f32(error > kMinError ? error : kMinError);
-  if (wanted & kFeatureLogVariance) features_[n++] = log_variance;
-}
-
-void Learner::teach(uint16_t truth, int predicted, WindowResult* result) {
-  result->label = static_cast<int16_t>(truth);
-  result->loss = cross_entropy(probabilities_, truth);
-  state.metrics.add_prediction(truth, static_cast<uint16_t>(predicted), result->loss,
-                               horizon(state.settings));
-  if (state.settings[Setting::kClassifierLearn] != 0.0f) {
-    result->learned =
-        state.classifier.learn(scaled_, probabilities_, truth, classifier_rule(state.settings));
+  if (wanted & kFeatureLogError) features_[n++] = log_of_error(error);
+  if (wanted & kFeatureLogVariance) features_[n++] = window.log_variance;
+  if (wanted & kFeatureAxisLogVariance) {
+    for (float axis : window.axis_log_variance) features_[n++] = axis;
   }
 }
 
@@ -161,39 +115,88 @@ bool Learner::process(const Window& window, int truth, WindowResult* result) {
     count_up(&state.counters.refused_windows);
     return false;
   }
-  result->anomaly = result->tuned_error > state.settings[Setting::kAnomalyThreshold];
   state.metrics.add_error(result->tuned_error, horizon(state.settings));
 
   const bool tuned = model_->pipeline.error_source == ErrorSource::kTuned;
-  assemble(tuned ? result->tuned_error : result->error, window.log_variance);
+  assemble(tuned ? result->tuned_error : result->error, window);
   if (state.settings[Setting::kStatisticsLearn] != 0.0f) {
     state.statistics.update(features_, horizon(state.settings));
   }
-  standardise(state.statistics, features_, scaled_);
-
-  const int predicted = state.classifier.predict(scaled_, probabilities_);
+  const int predicted = predict(features_, &result->novelty);
   result->predicted = static_cast<int16_t>(predicted);
   if (predicted >= 0) result->confidence = probabilities_[predicted];
-  const bool labelled = predicted >= 0 && truth >= 0 && truth < state.classes.size;
-  if (labelled) teach(static_cast<uint16_t>(truth), predicted, result);
+  const bool labelled = truth >= 0 && truth < state.classes.size;
+  if (labelled) teach(features_, static_cast<uint16_t>(truth), predicted, result);
+  result->unknown = !labelled && result->novelty > 1.0f;
   ring_.push(features_, labelled);
+  watch(window, result);
   return true;
 }
 
-uint16_t Learner::learn_back(uint16_t truth, uint16_t windows) {
-  if (truth >= state.classes.size) return 0;
+int Learner::predict(const float* features, float* novelty) {
+  return state.classifier.predict(features, state.statistics, state.settings, probabilities_,
+                                  novelty);
+}
+
+void Learner::teach(const float* features, uint16_t truth, int predicted, WindowResult* result) {
+  result->label = static_cast<int16_t>(truth);
+  if (predicted >= 0) {  // before anything was learned there is nothing to score
+    result->loss = cross_entropy(probabilities_, truth);
+    state.metrics.add_prediction(truth, static_cast<uint16_t>(predicted), result->loss,
+                                 horizon(state.settings));
+  }
+  if (state.settings[Setting::kClassifierLearn] != 0.0f) {
+    result->learned = state.classifier.learn(features, state.statistics, truth, state.settings);
+  }
+}
+
+uint16_t Learner::teach_back(uint16_t truth, uint16_t windows, bool labelled_too) {
   uint16_t lessons = 0;
   for (uint16_t age = windows < ring_.size ? windows : ring_.size; age > 0; --age) {
     const uint16_t slot = ring_.slot(static_cast<uint16_t>(age - 1));
-    if (ring_.labelled[slot]) continue;
+    if (ring_.labelled[slot] && !labelled_too) continue;
     ring_.labelled[slot] = true;
-    standardise(state.statistics, ring_.at(slot), scaled_);
-    const int predicted = state.classifier.predict(scaled_, probabilities_);
-    WindowResult unused;
-    teach(truth, predicted, &unused);
+    teach_once(ring_.at(slot), truth);
     ++lessons;
   }
   return lessons;
+}
+
+void Learner::teach_once(const float* features, uint16_t truth) {
+  WindowResult unused;
+  const int predicted = predict(features, &unused.novelty);
+  teach(features, truth, predicted, &unused);
+}
+
+uint16_t Learner::learn_back(uint16_t truth, uint16_t windows) {
+  return truth < state.classes.size ? teach_back(truth, windows, false) : uint16_t{0};
+}
+
+uint16_t Learner::relearn(uint16_t index, uint16_t windows) {
+  if (index >= state.classes.size || ring_.size == 0 || windows == 0) return 0;
+  state.classifier.restart_class(index);
+  return teach_back(index, windows, true);
+}
+
+uint16_t Learner::learn_unknown(uint32_t number, uint16_t truth) {
+  const UnknownEvent* event = state.unknown.find(number);
+  if (event == nullptr || event->named || truth >= state.classes.size) return 0;
+  const uint16_t lessons = event->kept;
+  for (uint16_t i = 0; i < lessons; ++i) teach_once(event->vectors + i * n_features(), truth);
+  state.unknown.mark_named(number);
+  return lessons;
+}
+
+Status Learner::set(int index, float value, Refusal* refusal) {
+  if (index < 0) return refuse(refusal, Status::kNotFound, "setting");
+  const float before = state.settings.value[index];
+  const Status status = state.settings.set(index, value, refusal);
+  if (status != Status::kOk || value == before) return status;
+  // A running quantile follows one probability.
+  const Setting which = static_cast<Setting>(index);
+  if (which == Setting::kUnknownFalseRate) state.classifier.gaussian.restart_limits();
+  if (which == Setting::kAnomalyFalseRate) state.detector.restart_quantile();
+  return status;
 }
 
 Status Learner::add_class(const char* name, uint32_t length, uint16_t* index, Refusal* refusal) {

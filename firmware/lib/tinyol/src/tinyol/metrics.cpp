@@ -111,11 +111,7 @@ void Metrics::write(ByteWriter* out) const {
   out->u16(kErrorQuantiles);
   write_mean(out, loss);
   write_mean(out, error);
-  for (const P2Quantile& q : error_quantile) {
-    out->u32(q.count);
-    for (uint32_t position : q.position) out->u32(position);
-    out->f32s(q.height, 5);
-  }
+  for (const P2Quantile& quantile : error_quantile) write_quantile(out, quantile);
   for (uint16_t row = 0; row < n_classes; ++row) {
     for (uint16_t column = 0; column < n_classes; ++column) {
       out->u32(confusion[row * kMaxClasses + column]);
@@ -137,12 +133,10 @@ Status Metrics::read(ByteReader* in, uint16_t n_classes, Metrics* into, Refusal*
     into->error = error;
   }
   for (int i = 0; i < kErrorQuantiles; ++i) {
-    P2Quantile q;
-    q.count = in->u32();
-    for (uint32_t& position : q.position) position = in->u32();
-    for (float& height : q.height) height = in->bounded_f32(kLargest);
-    if (!in->ok() || !q.valid()) return refuse(refusal, Status::kMalformed, "METR quantile");
-    if (into != nullptr) into->error_quantile[i] = q;
+    P2Quantile* to = into != nullptr ? &into->error_quantile[i] : nullptr;
+    if (!read_quantile(in, kLargest, to)) {
+      return refuse(refusal, Status::kMalformed, "METR quantile");
+    }
   }
   for (uint16_t row = 0; row < n_classes; ++row) {
     for (uint16_t column = 0; column < n_classes; ++column) {

@@ -4,6 +4,7 @@
 
 #include <string.h>
 
+#include "tinyol/gaussian_head.h"
 #include "tinyol/layer_section.h"
 #include "tinyol/settings.h"
 
@@ -15,8 +16,9 @@ constexpr uint32_t kLims = tag4('L', 'I', 'M', 'S');
 constexpr uint32_t kNetb = tag4('N', 'E', 'T', 'B');
 constexpr uint32_t kReco = tag4('R', 'E', 'C', 'O');
 constexpr uint32_t kSett = tag4('S', 'E', 'T', 'T');
+constexpr uint32_t kNorm = tag4('N', 'O', 'R', 'M');
 constexpr uint32_t kTest = tag4('T', 'E', 'S', 'T');
-constexpr uint32_t kOrder[] = {kPipe, kLims, kNetb, kReco, kSett, kTest};
+constexpr uint32_t kOrder[] = {kPipe, kLims, kNetb, kReco, kSett, kNorm, kTest};
 constexpr int kSections = sizeof(kOrder) / sizeof(kOrder[0]);
 
 constexpr float kMaxScale = 1e6f;
@@ -39,13 +41,44 @@ Status read_pipeline(ByteReader* in, Pipeline* p, Refusal* refusal) {
   if (p->hop == 0) return refuse(refusal, Status::kBadValue, "hop", 1, 0);
   if (axes > 1) return refuse(refusal, Status::kUnsupported, "axes", 1, axes);
   if (centring > 1) return refuse(refusal, Status::kUnsupported, "centring", 1, centring);
-  if (p->features == 0 || p->features > 15) {
-    return refuse(refusal, Status::kUnsupported, "features", 15, p->features);
+  if (p->features == 0 || p->features > kFeatureAll) {
+    return refuse(refusal, Status::kUnsupported, "features", kFeatureAll, p->features);
   }
   if (error_source > 1) return refuse(refusal, Status::kUnsupported, "error_source");
   p->axes = static_cast<Axes>(axes);
   p->centring = static_cast<Centring>(centring);
   p->error_source = static_cast<ErrorSource>(error_source);
+  return Status::kOk;
+}
+
+Status read_limits(ByteReader* in, Model* model, Refusal* refusal) {
+  model->max_classes = in->u16();
+  model->ring_len = in->u16();
+  const uint8_t covariance = in->u8();
+  const uint8_t reserved = in->u8();
+  model->rehearsal_rows = in->u16();
+  model->rehearsal_windows = in->u16();
+  if (in->u16() != 0 || reserved != 0 || !in->ok() || in->remaining() != 0) {
+    return refuse(refusal, Status::kMalformed, "LIMS");
+  }
+  if (covariance > 1) return refuse(refusal, Status::kUnsupported, "covariance", 1, covariance);
+  model->full_covariance = covariance == 1;
+  return Status::kOk;
+}
+
+Status read_normal(ByteReader* in, Model* model, Refusal* refusal) {
+  Status status = NormalStats::read(in, &model->normal, refusal);
+  if (status != Status::kOk) return status;
+  model->n_priors = in->u16();
+  const uint16_t reserved = in->u16();
+  model->priors = *in;
+  for (uint16_t j = 0; j < model->n_priors; ++j) {
+    const float prior = in->bounded_f32(kMostPrior);
+    if (!(prior >= kLeastPrior)) in->fail();
+  }
+  if (!in->ok() || in->remaining() != 0 || reserved != 0 || model->n_priors == 0) {
+    return refuse(refusal, Status::kMalformed, "NORM priors");
+  }
   return Status::kOk;
 }
 
@@ -90,9 +123,8 @@ Status Model::parse(const uint8_t* image, uint32_t length, Refusal* refusal) {
         if (status != Status::kOk) return status;
         break;
       case kLims:
-        found.max_classes = in.u16();
-        found.ring_len = in.u16();
-        if (!in.ok() || in.remaining() != 0) return refuse(refusal, Status::kMalformed, tag);
+        status = read_limits(&in, &found, refusal);
+        if (status != Status::kOk) return status;
         break;
       case kNetb:
         found.net = in.here();
@@ -115,6 +147,10 @@ Status Model::parse(const uint8_t* image, uint32_t length, Refusal* refusal) {
         status = Settings::read(&in, Settings::Which::kSome, nullptr, refusal);
         if (status != Status::kOk) return status;
         if (in.remaining() != 0) return refuse(refusal, Status::kMalformed, tag);
+        break;
+      case kNorm:
+        status = read_normal(&in, &found, refusal);
+        if (status != Status::kOk) return status;
         break;
       case kTest:
         status = read_golden(&in, &found.golden, refusal);

@@ -18,6 +18,12 @@ enum class Setting : uint8_t {
   kClassifierClipNorm,
   kClassifierWeightLimit,
   kClassifierLearn,
+  kClassifierHead,
+  kClassifierBias,
+  kClassifierBalanced,
+  kClassifierRehearsal,
+  kGaussianHorizon,
+  kGaussianPriorCount,
   kReconstructionRate,
   kReconstructionSchedule,
   kReconstructionScheduleSteps,
@@ -25,11 +31,31 @@ enum class Setting : uint8_t {
   kReconstructionClipNorm,
   kReconstructionWeightLimit,
   kReconstructionLoss,
+  kReconstructionRule,
+  kReconstructionNlmsRate,
+  kReconstructionForgetting,
+  kReconstructionRehearsal,
   kStatisticsHorizon,
   kStatisticsLearn,
   kAnomalyThreshold,
+  kAnomalyDetector,
+  kAnomalyFalseRate,
+  kAnomalyHorizon,
+  kAnomalyLearn,
+  kAnomalyRaiseWindows,
+  kAnomalyClearWindows,
+  kUnknownFalseRate,
+  kUnknownWindows,
+  kDriftTiltDeg,
+  kDriftLevelG,
+  kDriftWindows,
+  kDriftDelta,
+  kDriftLambda,
+  kDriftPolicy,
+  kDriftFineTuneSteps,
+  kDriftCalibrateWindows,
 };
-constexpr int kSettingCount = 17;
+constexpr int kSettingCount = 43;
 
 struct SettingInfo {
   uint16_t id;       // on the wire and in images
@@ -49,6 +75,7 @@ struct Settings {
   Settings() { reset(); }
   void reset();
   float operator[](Setting s) const { return value[static_cast<int>(s)]; }
+  uint32_t whole(Setting s) const;  // of one that takes whole numbers only
 
   // kBadValue when not finite, out of range, or fractional where whole numbers are wanted.
   Status set(int index, float to, Refusal* refusal = nullptr);

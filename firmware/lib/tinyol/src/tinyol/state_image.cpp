@@ -12,10 +12,18 @@ constexpr uint32_t kSett = tag4('S', 'E', 'T', 'T');
 constexpr uint32_t kClas = tag4('C', 'L', 'A', 'S');
 constexpr uint32_t kStat = tag4('S', 'T', 'A', 'T');
 constexpr uint32_t kSoft = tag4('S', 'O', 'F', 'T');
+constexpr uint32_t kGaus = tag4('G', 'A', 'U', 'S');
+constexpr uint32_t kRehe = tag4('R', 'E', 'H', 'E');
 constexpr uint32_t kReco = tag4('R', 'E', 'C', 'O');
+constexpr uint32_t kRlsp = tag4('R', 'L', 'S', 'P');
+constexpr uint32_t kRehw = tag4('R', 'E', 'H', 'W');
+constexpr uint32_t kNorm = tag4('N', 'O', 'R', 'M');
+constexpr uint32_t kDrif = tag4('D', 'R', 'I', 'F');
+constexpr uint32_t kUnkn = tag4('U', 'N', 'K', 'N');
 constexpr uint32_t kMetr = tag4('M', 'E', 'T', 'R');
 // Each exactly once, in this order: equal states have equal bytes.
-constexpr uint32_t kOrder[] = {kCoun, kSett, kClas, kStat, kSoft, kReco, kMetr};
+constexpr uint32_t kOrder[] = {kCoun, kSett, kClas, kStat, kSoft, kGaus, kRehe,
+                               kReco, kRlsp, kRehw, kNorm, kDrif, kUnkn, kMetr};
 constexpr int kSections = sizeof(kOrder) / sizeof(kOrder[0]);
 
 constexpr float kLargestMean = 1e15f;
@@ -79,9 +87,22 @@ Status read_statistics(ByteReader* in, uint16_t n_features, RunningStats* into, 
   return in->ok() ? Status::kOk : refuse(refusal, Status::kNotFinite, "STAT");
 }
 
-// One pass over the image: with `into` null it only validates.
-Status walk(const Model& model, uint16_t n_features, ImageReader reader, LearnedState* into,
+// GAUS begins with the lessons of all heads.
+Status read_gaussian(ByteReader* in, const LearnedState& model_state, uint16_t n_classes,
+                     LearnedState* into, Refusal* refusal) {
+  const uint32_t lessons = in->u32();
+  if (!in->ok()) return refuse(refusal, Status::kTruncated, "GAUS");
+  const Status status =
+      GaussianHead::read(in, model_state.classifier.gaussian, n_classes,
+                         into != nullptr ? &into->classifier.gaussian : nullptr, refusal);
+  if (status == Status::kOk && into != nullptr) into->classifier.lessons = lessons;
+  return status;
+}
+
+// One pass over the image: with `into` null it only validates. `present` has the model's shapes.
+Status walk(const Model& model, const LearnedState& present, ImageReader reader, LearnedState* into,
             Refusal* refusal) {
+  const uint16_t n_features = present.statistics.n_features;
   uint16_t n_classes = 0;
   for (int i = 0; i < kSections; ++i) {
     Section section;
@@ -113,12 +134,40 @@ Status walk(const Model& model, uint16_t n_features, ImageReader reader, Learned
         break;
       case kSoft:
         status = SoftmaxHead::read(in, n_features, n_classes,
-                                   into != nullptr ? &into->classifier : nullptr, refusal);
+                                   into != nullptr ? &into->classifier.softmax : nullptr, refusal);
+        break;
+      case kGaus:
+        status = read_gaussian(in, present, n_classes, into, refusal);
+        break;
+      case kRehe:
+        status =
+            RehearsalBuffer::read(in, n_features, n_classes, model.rehearsal_rows,
+                                  into != nullptr ? &into->classifier.rehearsal : nullptr, refusal);
         break;
       case kReco:
         status =
             ReconstructionHead::read(in, model.n_hidden, model.n_outputs, model.has_bias,
                                      into != nullptr ? &into->reconstruction : nullptr, refusal);
+        break;
+      case kRlsp:
+        status = RecursiveLeastSquares::read(
+            in, static_cast<uint16_t>(model.n_hidden + (model.has_bias ? 1 : 0)),
+            into != nullptr ? &into->least_squares : nullptr, refusal);
+        break;
+      case kRehw:
+        status =
+            WindowRehearsal::read(in, model.n_outputs, model.rehearsal_windows,
+                                  into != nullptr ? &into->window_rehearsal : nullptr, refusal);
+        break;
+      case kNorm:
+        status = AnomalyDetector::read(in, into != nullptr ? &into->detector : nullptr, refusal);
+        break;
+      case kDrif:
+        status = DriftMonitor::read(in, into != nullptr ? &into->drift : nullptr, refusal);
+        break;
+      case kUnkn:
+        status = UnknownEvents::read(in, n_features, into != nullptr ? &into->unknown : nullptr,
+                                     refusal);
         break;
       case kMetr:
         status = Metrics::read(in, n_classes, into != nullptr ? &into->metrics : nullptr, refusal);
@@ -142,15 +191,27 @@ Status walk(const Model& model, uint16_t n_features, ImageReader reader, Learned
 
 uint32_t max_state_image_bytes(const Model& model, uint16_t n_features) {
   const uint32_t k = model.max_classes;
+  const uint32_t d = n_features;
   const uint32_t layer = 24;
+  const uint32_t quantile = 44;
+  const uint32_t spread = model.full_covariance ? d * (d + 1) / 2 : d;
+  const uint32_t rls = model.n_hidden + (model.has_bias ? 1u : 0u);
+  const auto padded = [](uint32_t bytes) { return (bytes + 3) & ~3u; };
   uint32_t n = kImageHeaderBytes + kImageCrcBytes + kSections * kSectionHeaderBytes;
   n += 28;                                                                            // COUN
   n += 4 + 8 * kSettingCount;                                                         // SETT
   n += 4 + (kMaxNameBytes + 1) * k;                                                   // CLAS
-  n += 8 + 8u * n_features;                                                           // STAT
-  n += layer + 4 * k * n_features;                                                    // SOFT
+  n += 8 + 8 * d;                                                                     // STAT
+  n += layer + 4 * k * (d + 2);                                                       // SOFT
+  n += 4 + 8 + k * (8 + 4 * (d + spread) + quantile);                                 // GAUS
+  n += padded(12 + 4 * k + 5 * d + model.rehearsal_rows * (1 + d));                   // REHE
   n += layer + 4u * model.n_outputs * (model.n_hidden + (model.has_bias ? 1u : 0u));  // RECO
-  n += 20 + kErrorQuantiles * 44 + 4 * k * k;                                         // METR
+  n += 8 + 2 * rls * (rls + 1);                                                       // RLSP
+  n += padded(12u + model.rehearsal_windows * model.n_outputs);                       // REHW
+  n += 24 + quantile + 12;                                                            // NORM
+  n += 44;                                                                            // DRIF
+  n += 28 + kUnknownEvents * (36 + 4u * kUnknownVectors * d);                         // UNKN
+  n += 20 + kErrorQuantiles * quantile + 4 * k * k;                                   // METR
   return n;
 }
 
@@ -174,10 +235,32 @@ uint32_t write_state_image(const Model& model, const LearnedState& state, uint8_
         write_statistics(section, state.statistics);
         break;
       case kSoft:
-        state.classifier.write(section);
+        state.classifier.softmax.write(section);
+        break;
+      case kGaus:
+        section->u32(state.classifier.lessons);
+        state.classifier.gaussian.write(section);
+        break;
+      case kRehe:
+        state.classifier.rehearsal.write(section, state.classes.size);
         break;
       case kReco:
         state.reconstruction.write(section);
+        break;
+      case kRlsp:
+        state.least_squares.write(section);
+        break;
+      case kRehw:
+        state.window_rehearsal.write(section);
+        break;
+      case kNorm:
+        state.detector.write(section);
+        break;
+      case kDrif:
+        state.drift.write(section);
+        break;
+      case kUnkn:
+        state.unknown.write(section);
         break;
       case kMetr:
         state.metrics.write(section);
@@ -196,10 +279,9 @@ Status read_state_image(const Model& model, const uint8_t* image, uint32_t lengt
   if (memcmp(reader.model_id(), model.id, kModelIdBytes) != 0) {
     return refuse(refusal, Status::kWrongModel, "model id");
   }
-  const uint16_t n_features = state->statistics.n_features;
-  status = walk(model, n_features, reader, nullptr, refusal);
+  status = walk(model, *state, reader, nullptr, refusal);
   if (status != Status::kOk) return status;
-  return walk(model, n_features, reader, state, refusal);
+  return walk(model, *state, reader, state, refusal);
 }
 
 }  // namespace tinyol

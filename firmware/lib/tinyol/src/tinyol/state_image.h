@@ -15,8 +15,10 @@ namespace tinyol {
 // Room for the largest state image that this build's arrays allow, and something over;
 // docs/state-image.md has the fields.
 constexpr uint32_t kStateImageRoom =
-    512 + 8 * kSettingCount + 16 * kMaxClasses + 8 * kMaxFeatures + 4 * kMaxClasses * kMaxFeatures +
-    4 * kMaxInputs * (kMaxHidden + 1) + 4 * kMaxClasses * kMaxClasses;
+    1024 + 8 * kSettingCount + kMaxClasses * (80 + 4 * (2 * kMaxFeatures + kMaxSpread + 3)) +
+    13 * kMaxFeatures + kMaxRehearsal * (kMaxFeatures + 1) + 4 * kMaxInputs * (kMaxHidden + 1) +
+    2 * kMaxRlsInputs * (kMaxRlsInputs + 1) + kMaxRehearsalWindows * kMaxInputs +
+    4 * kUnknownEvents * kUnknownVectors * kMaxFeatures + 4 * kMaxClasses * kMaxClasses;
 
 // Largest image that this model can have (all classes taken), bytes.
 uint32_t max_state_image_bytes(const Model& model, uint16_t n_features);

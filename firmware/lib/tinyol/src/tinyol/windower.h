@@ -12,9 +12,11 @@ constexpr float kMaxSampleG = 1e4f;  // no accelerometer measures this: a larger
 
 // A window ready for the frozen net.
 struct Window {
-  float input[kMaxInputs] = {};  // normalised, (window_len * channels), channels interleaved
-  float log_variance = 0.0f;     // ln of the variance about the window's own mean, g^2, summed
-                                 // over channels; at least ln(1e-12)
+  float input[kMaxInputs] = {};     // normalised, (window_len * channels), channels interleaved
+  float log_variance = 0.0f;        // ln of the variance about the window's own mean, g^2, summed
+                                    // over channels; at least ln(1e-12)
+  float axis_log_variance[3] = {};  // ... of x, y and z each, where the model has that feature
+  float mean[3] = {};               // of x, y and z, g: gravity, where the machine shakes evenly
 };
 
 class Windower {
@@ -30,11 +32,12 @@ class Windower {
   void take(Window* window) const;
 
  private:
+  void unroll(uint16_t axis, float* values, uint16_t stride) const;
+
   const Pipeline* pipeline_ = nullptr;
-  float ring_[kMaxInputs] = {};  // the last window_len samples' channels, oldest at next_
-  uint16_t next_ = 0;            // in samples
-  uint16_t filled_ = 0;          // samples, up to window_len
-  uint16_t until_ready_ = 0;     // samples still to come before the next window
+  float ring_[3 * kMaxWindow] = {};  // the last window_len samples, x y z, oldest at next_
+  uint16_t next_ = 0;                // in samples
+  uint16_t until_ready_ = 0;         // samples still to come before the next window
 };
 
 }  // namespace tinyol
