@@ -6,7 +6,7 @@ name, and from what those headers promise; not from the core's code.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -168,6 +168,8 @@ class ReferenceWindow:
     last_sample: int
     inputs: Array  # (window_len * channels,), channels interleaved
     log_variance: float
+    axis_log_variance: Array  # of x, y and z
+    mean: Array  # of x, y and z, g
 
 
 def cut_windows(plan: WindowPlan, samples: ArrayLike, gaps: Sequence[int]) -> list[ReferenceWindow]:
@@ -189,7 +191,9 @@ def _window(plan: WindowPlan, xyz: Array, last: int) -> ReferenceWindow:
     centre = own_mean if plan.centring == "window" else np.array(plan.centre[:n])
     inputs = (channels - centre) * np.array(plan.scale[:n]) + plan.offset
     variance = np.sum((channels - own_mean) ** 2) / len(channels)
-    return ReferenceWindow(last, inputs.reshape(-1), float(np.log(max(variance, 1e-12))))
+    axes = np.log(np.maximum(xyz.var(axis=0), 1e-12))
+    log_variance = float(np.log(max(variance, 1e-12)))
+    return ReferenceWindow(last, inputs.reshape(-1), log_variance, axes, xyz.mean(axis=0))
 
 
 # --- metrics ---------------------------------------------------------------------------------
@@ -227,7 +231,7 @@ def p_square(samples: Sequence[float], p: float) -> float:
     return height[2]
 
 
-# --- Algorithm 1 -----------------------------------------------------------------------------
+# --- the frozen net --------------------------------------------------------------------------
 
 
 @dataclass(frozen=True, eq=False)
@@ -237,90 +241,3 @@ class TapValues:
     embedding: Array
     hidden: Array
     reconstruction: Array
-
-
-@dataclass(frozen=True, eq=False)
-class Lesson:
-    """What became of one window."""
-
-    error: float
-    tuned_error: float
-    features: Array
-    probabilities: Array
-    loss: float
-
-
-@dataclass
-class Learner:
-    """Algorithm 1 of the paper, window by window."""
-
-    net: Callable[[Array], TapValues]
-    weights: Array  # of the decoder's last layer, where fine-tuning starts
-    bias: Array
-    horizon: int = 16384
-    reconstruction_rule: Rule = field(default_factory=lambda: Rule(learning_rate=0.01))
-    classifier_rule: Rule = field(default_factory=Rule)
-    loss: int = LINEAR_SQUARED
-    tuned_feature: bool = False
-    tuning_steps: int = 0
-    classifier_steps: int = 0
-    statistics: RunningStats | None = None
-    classifier: Array | None = None
-
-    def add_class(self, n_features: int) -> None:
-        if self.classifier is None:
-            self.classifier = np.zeros((0, n_features))
-        self.classifier = np.vstack([self.classifier, np.zeros(n_features)])
-
-    def remove_class(self, index: int) -> None:
-        assert self.classifier is not None
-        self.classifier = np.delete(self.classifier, index, axis=0)
-
-    def process(self, window: ReferenceWindow, truth: int, fine_tune: bool) -> Lesson:
-        taps = self.net(window.inputs)
-        error = tuned_error = float(np.mean((window.inputs - taps.reconstruction) ** 2))
-        if fine_tune or self.tuning_steps or self.tuned_feature:
-            output = reconstruction(self.weights, self.bias, taps.hidden, self.loss)
-            tuned_error = float(np.mean((window.inputs - output) ** 2))
-        if fine_tune:
-            delta = reconstruction_delta(output, window.inputs, self.loss)
-            stepped = sgd_step(
-                self.weights,
-                self.bias,
-                taps.hidden,
-                delta,
-                self.reconstruction_rule,
-                self.tuning_steps,
-            )
-            if stepped is not None and stepped[1] is not None:
-                self.weights, self.bias = stepped[0], stepped[1]
-                self.tuning_steps += 1
-        seen = tuned_error if self.tuned_feature else error
-        features = np.array([*taps.embedding, seen, np.log(max(seen, 1e-12)), window.log_variance])
-        if self.statistics is None:
-            zeros = np.zeros(len(features))
-            self.statistics = RunningStats(self.horizon, mean=zeros, variance=zeros)
-        self.statistics.update(features)
-        return self._classify(error, tuned_error, features, truth)
-
-    def _classify(self, error: float, tuned_error: float, features: Array, truth: int) -> Lesson:
-        assert self.statistics is not None
-        scaled = standardise(self.statistics.mean, self.statistics.variance, features)
-        probabilities, loss = np.zeros(0), 0.0
-        if self.classifier is not None and len(self.classifier):
-            probabilities = softmax(self.classifier @ scaled)
-            if truth >= 0:
-                loss = self.learn(scaled, truth)
-        return Lesson(error, tuned_error, features, probabilities, loss)
-
-    def learn(self, scaled: Array, truth: int) -> float:
-        """One step towards `truth`; returns the loss before it."""
-        assert self.classifier is not None
-        loss = softmax_loss(self.classifier, scaled, truth)
-        delta = softmax(self.classifier @ scaled) - np.eye(len(self.classifier))[truth]
-        rule, t = self.classifier_rule, self.classifier_steps
-        stepped = sgd_step(self.classifier, None, scaled, delta, rule, t)
-        if stepped is not None:
-            self.classifier = stepped[0]
-            self.classifier_steps += 1
-        return loss

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 from random_nets import autoencoder
@@ -31,6 +32,11 @@ def small_bundle(rate_hz: float = RATE_HZ, seed: int = 0, max_classes: int = 4) 
         settings={"anomaly.threshold": 5.0, "reconstruction.learning_rate": 0.001},
         provenance={"made_by": "<b>tests</b>", "states": [{"auc": 0.5}, {"auc": 1.0}]},
     )
+
+
+def in_gravity(of: Recording) -> Recording:
+    """The same, with 1 g along z: without it a device says that its sensor was moved."""
+    return replace(of, samples=of.samples + np.array([0, 0, 1], np.float32))
 
 
 def recording(

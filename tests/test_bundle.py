@@ -23,7 +23,15 @@ from small_replay import HOP, RATE_HZ, WINDOW_LEN, small_bundle
 from tinyol_sim.bundle import Bundle, default_bundle
 from tinyol_sim.errors import BundleError, TinyOLError
 from tinyol_sim.model_image import Pipeline
+from tinyol_sim.normal_start import NormalStart
 from tinyol_sim.twin import Twin
+
+NORMAL = NormalStart(
+    count=100,
+    mean=np.float32([-3.0, -5.0]),
+    covariance=np.float32([0.25, 0.1, 0.5]),
+    prior=np.float32([3.0, 2.0, 1.0, 0.5, 0.25, 0.125, 1e-12]),
+)
 
 
 @pytest.fixture(scope="module")
@@ -62,6 +70,7 @@ def test_round_trip(bundle: Bundle, raw: bytes, tmp_path: Path) -> None:
     loaded = Bundle.from_bytes(raw)
     for name in ("tflite", "model_image", "model_id", "pipeline", "taps", "settings", "provenance"):
         assert getattr(loaded, name) == getattr(bundle, name), name
+    assert loaded.normal.to_bytes() == bundle.normal.to_bytes()
     loaded.save(tmp_path / "again.tinyol")
     assert (tmp_path / "again.tinyol").read_bytes() == raw
 
@@ -72,10 +81,83 @@ def test_model_id_follows_what_is_computed_only(bundle: Bundle) -> None:
         return Bundle.create(autoencoder(seed=0), pipeline).model_id
 
     assert create() == create()
-    different = [create(), create(hop=3), create(centring="training"), create(max_classes=3)]
+    different = [
+        create(),
+        create(hop=3),
+        create(centring="training"),
+        create(max_classes=3),
+        create(covariance="full"),
+        create(rehearsal_rows=100),
+        create(rehearsal_windows=15),
+        create(features=("embedding", "axis_log_variance")),
+    ]
     assert len(set(different)) == len(different)
-    same = Bundle.create(autoencoder(seed=0), bundle.pipeline, settings={"anomaly.threshold": 1.0})
+    same = Bundle.create(
+        autoencoder(seed=0),
+        bundle.pipeline,
+        settings={"anomaly.threshold": 1.0},
+        normal=bundle.normal,
+    )
     assert same.model_id == bundle.model_id
+    assert same.model_image != bundle.model_image
+    other = Bundle.create(autoencoder(seed=0), bundle.pipeline, normal=NORMAL)
+    assert other.model_id != bundle.model_id
+
+
+def test_what_normal_was_is_where_a_device_begins(bundle: Bundle) -> None:
+    known = Bundle.create(autoencoder(seed=0), bundle.pipeline, normal=NORMAL)
+    twin = Twin(known)
+    for _ in range(2):
+        watch = twin.watch()
+        assert watch.normal_windows == NORMAL.count
+        np.testing.assert_array_equal(watch.mean, NORMAL.mean)
+        np.testing.assert_array_equal(watch.covariance, NORMAL.covariance)
+        assert watch.limit > 0
+        twin.add_class("a")
+        spread = twin.weights()["gaussian_spread"]
+        np.testing.assert_array_equal(spread, NORMAL.prior[None])
+        twin.reset()
+    unknown = Twin(bundle)
+    unknown.add_class("a")
+    assert unknown.watch().normal_windows == 0
+    prior = unknown.weights()["gaussian_spread"][0]  # 3 of the embedding, ln error, x y z
+    np.testing.assert_array_equal(prior, np.float32([1, 1, 1, 0.1, 0.05, 0.05, 0.05]))
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"count": -1}, "count is -1"),
+        ({"count": 0}, "are zero"),
+        ({"mean": [0.0, float("nan")]}, "not finite"),
+        ({"mean": [0.0, 1e300]}, "not finite"),
+        ({"mean": [0.0]}, "mean of what is normal has the shape"),
+        ({"covariance": [1.0, 0.0, -1.0]}, "below 0"),
+        ({"prior": [1.0] * 6 + [0.0]}, "a prior variance must be"),
+        ({"prior": [1.0] * 6 + [1e13]}, "a prior variance must be"),
+        ({"prior": [1.0] * 6}, "6 prior variances, but the features .* are 7 numbers"),
+    ],
+)
+def test_what_cannot_be_normal(bundle: Bundle, changes: dict[str, Any], message: str) -> None:
+    fields = {**vars(NORMAL), **changes}
+    with pytest.raises(BundleError, match=message):
+        Bundle.create(autoencoder(seed=0), bundle.pipeline, normal=NormalStart(**fields))
+
+
+def test_a_damaged_norm_section_is_refused_by_host_and_device(raw: bytes, bundle: Bundle) -> None:
+    def edit(offset: int, value: bytes) -> Callable[[bytes], bytes]:
+        def change(image: bytes) -> bytes:
+            at = image.index(b"NORM") + 8 + offset
+            return resealed(image[:at] + value + image[at + len(value) :])
+
+        return change
+
+    infinite, far = struct.pack("<f", float("inf")), struct.pack("<f", 1e13)
+    for change in (edit(4, infinite), edit(24, b"\x06\x00"), edit(26, b"\x01"), edit(28, far)):
+        with pytest.raises(BundleError):
+            Bundle.from_bytes(edited(raw, model_bin=change))
+        with pytest.raises(BundleError, match="the device refuses the model"):
+            Twin(change(bundle.model_image))
 
 
 def test_the_last_layer_is_where_fine_tuning_starts(bundle: Bundle) -> None:
@@ -173,9 +255,13 @@ def test_edited_images(raw: bytes, bundle: Bundle) -> None:
         ({"features": ()}, "features are none"),
         ({"rate_hz": float("nan")}, "rate_hz"),
         ({"rate_hz": 1e300}, "rate_hz"),
+        ({"projection": (0.0, 0.0, 0.0)}, "no direction"),
+        ({"scale": (0.0, 1.0, 1.0)}, "scale is 0"),
         ({"scale": (1e300, 1.0, 1.0)}, "scale"),
         ({"offset": float("inf")}, "offset"),
         ({"max_classes": 65}, "TINYOL_MAX_CLASSES=65"),
+        ({"covariance": "round"}, "covariance is 'round'"),
+        ({"rehearsal_rows": 70_000}, "rehearsal_rows is 70000"),
     ],
 )
 def test_window_settings_that_cannot_be(changes: dict[str, Any], message: str) -> None:

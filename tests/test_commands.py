@@ -10,21 +10,24 @@ from hypothesis import given
 from hypothesis import strategies as st
 from small_replay import recording, small_bundle
 
+from tinyol_sim.command_lines import command_text, parse_command
 from tinyol_sim.commands import (
     AddClass,
+    Calibrate,
+    ClassWeight,
     Command,
     FineTune,
     Gap,
     Label,
     LabelBack,
+    NameUnknown,
+    Relearn,
     RemoveClass,
     RenameClass,
     Reset,
     SetSetting,
     apply_to_twin,
-    command_text,
     from_json,
-    parse_command,
     to_json,
 )
 from tinyol_sim.errors import DeviceError
@@ -40,6 +43,11 @@ SPOKEN: st.SearchStrategy[Command] = st.one_of(
     st.builds(Label, NAMES, st.none() | COUNTS),
     st.just(Label(None)),
     st.builds(LabelBack, NAMES, st.integers(1, 0xFFFF)),
+    st.builds(Relearn, NAMES, st.integers(1, 0xFFFF)),
+    st.builds(ClassWeight, NAMES, NUMBERS),
+    st.builds(NameUnknown, COUNTS, NAMES),
+    st.builds(Calibrate, st.integers(1, 2**32 - 2), COUNTS),
+    st.just(Calibrate(0)),
     st.builds(FineTune, st.none() | COUNTS),
     st.builds(SetSetting, NAMES, NUMBERS),
     st.just(Reset()),
@@ -66,6 +74,12 @@ def test_text_gives_the_command_back(command: Command) -> None:
         ("class rename a b", RenameClass("a", "b")),
         ("class remove a", RemoveClass("a")),
         ("label-back normal 5", LabelBack("normal", 5)),
+        ("relearn normal 60", Relearn("normal", 60)),
+        ("class weight stuck 0.1", ClassWeight("stuck", 0.1)),
+        ('name-unknown 3 "half stuck"', NameUnknown(3, "half stuck")),
+        ("calibrate 180", Calibrate(180)),
+        ("calibrate 180 600", Calibrate(180, 600)),
+        ("calibrate off", Calibrate(0)),
         ("fine-tune 300", FineTune(300)),
         ("fine-tune on", FineTune(None)),
         ("fine-tune off", FineTune(0)),
@@ -92,6 +106,14 @@ def test_lines_mean(text: str, command: Command) -> None:
         ("label-back a", "label-back NAME WINDOWS"),
         ("label-back a 0", "label-back NAME WINDOWS"),
         ("label-back a 65536", "label-back NAME WINDOWS"),
+        ("relearn a 0", "relearn NAME WINDOWS"),
+        ("relearn a", "relearn NAME WINDOWS"),
+        ("class weight a", "class weight NAME W"),
+        ("class weight a nan", "class weight NAME W"),
+        ("name-unknown last b", "name-unknown NUMBER NAME"),
+        ("calibrate", r"calibrate WINDOWS \[STEPS\]"),
+        ("calibrate 5 on", r"calibrate WINDOWS \[STEPS\]"),
+        ("calibrate 5 6 7", r"calibrate WINDOWS \[STEPS\]"),
         ("fine-tune some", "fine-tune STEPS"),
         ("set classifier.l2", "set NAME VALUE"),
         ("set classifier.l2 nan", "set NAME VALUE"),
@@ -116,6 +138,9 @@ def test_what_is_no_command_is_told_what_would_be(text: str, right: str) -> None
         ({"do": "label", "name": "a", "windows": 1.5}, "windows is 1.5"),
         ({"do": "label_back", "name": None, "windows": 1}, "name is None"),
         ({"do": "set", "name": "classifier.l2", "value": "0"}, "value is '0'"),
+        ({"do": "set", "name": "classifier.l2", "value": 10**400}, "finite number"),
+        ({"do": "class_weight", "name": "a", "weight": float("nan")}, "finite number"),
+        ({"do": "calibrate", "windows": None, "fine_tune_steps": 0}, "windows is None"),
     ],
 )
 def test_json_of_something_else_is_refused(value: dict[str, Any], match: str) -> None:
@@ -141,6 +166,10 @@ def test_a_twin_does_what_its_methods_do() -> None:
     both(Label("a"), by_method.label, "a")
     both(Label(None), by_method.label, None)
     both(LabelBack("c", 5), by_method.label_back, "c", 5)
+    both(Relearn("c", 5), by_method.relearn, "c", 5)
+    both(ClassWeight("c", 0.5), by_method.set_class_weight, "c", 0.5)
+    both(Calibrate(40, 2), by_method.calibrate, 40, 2)
+    both(Calibrate(0), by_method.calibrate, None)
     both(FineTune(3), by_method.fine_tune, 3)
     both(FineTune(None), by_method.fine_tune, None)
     both(SetSetting("classifier.l2", 0.01), by_method.set, "classifier.l2", 0.01)
@@ -153,7 +182,17 @@ def test_a_twin_does_what_its_methods_do() -> None:
 def test_what_a_twin_refuses_is_an_error_and_changes_nothing() -> None:
     twin = Twin(small_bundle())
     before = twin.state
-    for command in (Label("x"), RemoveClass("x"), AddClass(""), SetSetting("x", 1.0)):
+    refused = (
+        Label("x"),
+        RemoveClass("x"),
+        AddClass(""),
+        SetSetting("x", 1.0),
+        Relearn("x", 5),
+        ClassWeight("x", 1.0),
+        NameUnknown(1, "x"),
+        Calibrate(2),
+    )
+    for command in refused:
         with pytest.raises(DeviceError):
             apply_to_twin(command, twin)
     assert twin.state == before

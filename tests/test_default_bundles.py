@@ -13,6 +13,8 @@ from tinyol_sim.bundle import DEFAULT_BUNDLES, default_bundle
 from tinyol_sim.frozen_net.tflite_model import check_for_arduino_tflm, read_tflite
 from tinyol_sim.make_defaults import SCENARIO_FILE
 from tinyol_sim.recordings import read_recording
+from tinyol_sim.replay import Plan, replay
+from tinyol_sim.reporting.notices import ALARM, CALIBRATED, MOVED, notices
 from tinyol_sim.reporting.scores import confusion, macro_f1
 from tinyol_sim.synth import LSM9DS1, shipped_scenario
 from tinyol_sim.twin import Twin, Windows
@@ -60,3 +62,32 @@ def test_the_scenario_drifts_and_learning_repairs_it(rate_hz: float) -> None:
     assert drift.error[:n].mean() > 5 * before.error.mean()
     assert drift.tuned_error[-n:].mean() < 0.4 * drift.error[-n:].mean()
     assert macro_f1(confusion(last.label, last.predicted, 3)) > 0.93
+
+
+@pytest.mark.parametrize("rate_hz", DEFAULT_BUNDLES)
+def test_the_demo_finds_what_was_done_to_the_fan(rate_hz: float) -> None:
+    """Fine-tuned, calibrated and taught, as the README has it."""
+    plan = Plan(learn=True, fine_tune=600, calibrate=200)
+    result = replay(default_bundle(rate_hz), [shipped_scenario(rate_hz)], plan)
+    windows, names = result.windows, result.class_names
+    table = confusion(result.truth, windows.predicted, len(names))
+    assert macro_f1(table) > 0.98
+
+    found = notices(result)
+    (calibrated,) = [n for n in found if n.kind == CALIBRATED]
+    later = np.arange(len(windows)) > calibrated.first
+    normal, stuck = (later & (result.truth == names.index(n)) for n in ("normal", "stuck"))
+    assert windows.anomaly[normal].mean() < 0.02
+    assert windows.anomaly[stuck].mean() > 0.95
+    # An alarm each time that the fan is blocked, none while it runs; a move each time that it is
+    # tilted.
+    alarms = [n.first for n in found if n.kind == ALARM and n.first > calibrated.first]
+    raised_by = result.truth[alarms].tolist()
+    assert raised_by.count(names.index("stuck")) == np.sum(np.diff(stuck.astype(int)) > 0) == 4
+    assert names.index("normal") not in raised_by
+    moves = [n.first for n in found if n.kind == MOVED and n.first > calibrated.first]
+    near = result.truth[[min(first + 20, len(windows) - 1) for first in moves]]
+    assert set(near.tolist()) == {names.index("tilted")}
+    # At its place of work the fan is nothing that was shown before, until it is labelled.
+    unlabelled = result.truth < 0
+    assert windows.unknown[unlabelled].mean() > 0.95

@@ -101,9 +101,9 @@ def test_the_power_fails_at_every_word_of_a_save(machine: str, tmp_path: Path) -
     wire.request(SAVE)
     board.stop()
     stores = watch.stores
-    n_erased = PAGE_BYTES // 4
+    n_erased = 2 * PAGE_BYTES // 4  # two pages a slot
     n_words = 10 + len(after) // 4
-    assert len(stores) == n_erased + n_words  # one page a slot
+    assert len(stores) == n_erased + n_words
     assert {word for _, word in stores[:n_erased]} == {ALL_ONES}
 
     rng = random.Random(3)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import importlib.util
+import json
+import re
 import shutil
 from dataclasses import replace
 from pathlib import Path
@@ -100,8 +102,10 @@ def test_instructions_are_counted_exactly(compiler: str, machine: str) -> None:
     assert predict.least > 2 * n_weights  # a load and a multiplication each, at least
     assert step.least > predict.least
     assert counts["inference + fine-tuning"].least > counts["inference"].most + step.least
-    assert counts["window, learning"].least > counts["inference + fine-tuning"].least
-    assert counts["window, predicting"].most < counts["window, learning"].least
+    learning = counts["window, lesson + fine-tuning, SGD"]
+    assert learning.least > counts["inference + fine-tuning"].least
+    assert counts["window, predicting"].most < counts["window, lesson"].least
+    assert counts["window, lesson"].most < learning.least
     if shutil.which("qemu-system-arm"):
         # Two emulators that count in their own ways, the one by blocks, the other by its timer.
         assert count_instructions(bundle, compiler=compiler, machine="qemu") == counts
@@ -117,7 +121,14 @@ def test_the_bench_prints_a_table(
     assert tinyol(["bench", str(model), "-d", f"emu:?machine={machine}"]) == 0
     printed = capsys.readouterr().out
     assert "inference + fine-tuning" in printed
+    assert re.search(r"^Gaussian, full: learn( +[\d,]+){4}$", printed, re.MULTILINE)
+    assert re.search(r"^window rehearsal +\d+$", printed, re.MULTILINE)
     assert "1,921" in printed
     assert "estimate" in printed
+    assert tinyol(["bench", str(model), "-d", f"emu:?machine={machine}", "--json"]) == 0
+    found = json.loads(capsys.readouterr().out)
+    assert set(found) == {"window", "parts", "ram"}
+    assert found["window"]["inference"]["median"] > 0
+    assert found["parts"][0]["instructions"]["median"] > 0
     assert tinyol(["bench", str(tmp_path / "none.tinyol")]) == 1
     assert capsys.readouterr().err.startswith("error: ")

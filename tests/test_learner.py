@@ -9,14 +9,18 @@ import numpy as np
 import pytest
 import reference_learner as ref
 from numpy.typing import NDArray
+from reference_algorithm import Learner, Lesson
+from reference_heads import from_triangle
 from small_models import float_bundle, float_net, int8_bundle, plan_of, taps_of, vibration
 
 from tinyol_sim.bundle import Bundle
 from tinyol_sim.frozen_net.tflite_model import read_tflite
 from tinyol_sim.frozen_net.tflite_taps import last_layer
-from tinyol_sim.twin import Twin
+from tinyol_sim.model_image import FEATURES
+from tinyol_sim.twin import NOTICES, Twin, Windows
 
 RTOL, ATOL = 2e-4, 2e-4  # float32 against float64 after thousands of steps
+JUDGED = 2e-3
 
 
 @dataclass
@@ -24,7 +28,7 @@ class SideBySide:
     """Gives every command to both and holds every window of the one against the other."""
 
     bundle: Bundle
-    learner: ref.Learner
+    learner: Learner
     samples: NDArray[np.float32]
     gaps: Sequence[int] = ()
     at: int = 0
@@ -34,6 +38,10 @@ class SideBySide:
     label_left: float = 0
     tuning_left: float = 0
     seen: list[tuple[NDArray[np.float64], bool]] = field(default_factory=list)
+    lessons: int = 0
+    moved: bool = False
+    changed: bool = False
+    notices: int = 0
 
     def __post_init__(self) -> None:
         self.twin = Twin(self.bundle)
@@ -46,6 +54,7 @@ class SideBySide:
         start, stop = self.at, self.at + n
         inside = [gap - start for gap in self.gaps if start <= gap < stop]
         windows = self.twin.feed(self.samples[start:stop], gaps=inside)
+        self.notices |= int(np.bitwise_or.reduce(windows.notices, initial=0))
         i = 0
         while self.next is not None and self.next.last_sample < stop:
             assert windows.sample_index[i] == self.next.last_sample
@@ -61,25 +70,48 @@ class SideBySide:
                 (windows.tuned_error[i], lesson.tuned_error),
                 (windows.log_variance[i], self.next.log_variance),
                 (windows.features[i], lesson.features),
-                (windows.probabilities[i], lesson.probabilities),
-                (windows.loss[i], lesson.loss),
             )
             for ours, theirs in pairs:
                 np.testing.assert_allclose(ours, theirs, rtol=RTOL, atol=ATOL)
-            if len(lesson.probabilities):
+            # A small difference in a feature is a larger one in a squared distance.
+            judged = (
+                (windows.probabilities[i], lesson.probabilities),
+                (windows.loss[i], lesson.loss),
+                (windows.novelty[i], lesson.novelty),
+                (windows.score[i], lesson.verdict.score),
+            )
+            for ours, theirs in judged:
+                np.testing.assert_allclose(ours, theirs, rtol=JUDGED, atol=JUDGED)
+            self._compare_notices(windows, i, lesson, truth)
+            if lesson.probabilities.any():
                 predicted = windows.predicted[i]
-                assert lesson.probabilities[predicted] >= lesson.probabilities.max() - ATOL
+                assert lesson.probabilities[predicted] >= lesson.probabilities.max() - JUDGED
                 assert windows.confidence[i] == windows.probabilities[i, predicted]
                 if truth >= 0:
                     self.confusion[truth, predicted] += 1
             else:
                 assert windows.predicted[i] == -1
+            self.lessons += truth >= 0
             self.seen.append((lesson.features, truth >= 0))
             self.next = next(self.windows, None)
             i += 1
         assert i == len(windows)
         self.at = stop
         self.compare()
+
+    def _compare_notices(self, windows: Windows, i: int, lesson: Lesson, truth: int) -> None:
+        """What is judged, where it is not on the edge."""
+        if abs(lesson.verdict.score - 1) > JUDGED:
+            assert windows.anomaly[i] == lesson.verdict.anomaly
+            assert windows.alarm[i] == lesson.verdict.alarm
+            assert windows.noticed("alarm_began")[i] == lesson.verdict.began
+            assert windows.noticed("alarm_ended")[i] == lesson.verdict.ended
+        if abs(lesson.novelty - 1) > JUDGED:
+            assert windows.unknown[i] == (lesson.novelty > 1 and truth < 0)
+        assert windows.noticed("moved_began")[i] == (lesson.moved and not self.moved)
+        assert windows.noticed("moved_ended")[i] == (self.moved and not lesson.moved)
+        assert windows.noticed("changed")[i] == (lesson.changed and not self.changed)
+        self.moved, self.changed = lesson.moved, lesson.changed
 
     def _truth(self, first_sample: int) -> int:
         if self.label_left <= 0 or first_sample < self.label_from:
@@ -95,9 +127,7 @@ class SideBySide:
 
     def label_back(self, name: str, windows: int) -> None:
         """As many as are remembered and were not lessons yet, the oldest first."""
-        assert self.learner.statistics is not None
-        assert self.learner.classifier is not None
-        statistics, truth = self.learner.statistics, self.names.index(name)
+        truth = self.names.index(name)
         kept = min(len(self.seen), self.bundle.pipeline.ring_len)
         first = len(self.seen) - min(windows, kept)
         lessons = 0
@@ -105,13 +135,33 @@ class SideBySide:
             features, labelled = self.seen[i]
             if labelled:
                 continue
-            scaled = ref.standardise(statistics.mean, statistics.variance, features)
-            self.confusion[truth, np.argmax(self.learner.classifier @ scaled)] += 1
-            self.learner.learn(scaled, truth)
+            self._learn_late(features, truth)
             self.seen[i] = (features, True)
             lessons += 1
         assert self.twin.label_back(name, windows) == lessons
         self.compare()
+
+    def relearn(self, name: str, windows: int) -> None:
+        """Those that are remembered, lessons or not, the oldest first; the class begins anew."""
+        truth = self.names.index(name)
+        kept = min(len(self.seen), self.bundle.pipeline.ring_len, windows)
+        self.learner.restart_class(truth)
+        for i in range(len(self.seen) - kept, len(self.seen)):
+            self._learn_late(self.seen[i][0], truth)
+            self.seen[i] = (self.seen[i][0], True)
+        assert self.twin.relearn(name, windows) == kept
+        self.compare()
+
+    def _learn_late(self, features: NDArray[np.float64], truth: int) -> None:
+        probabilities = self.learner.predict(features)
+        if probabilities.any():
+            self.confusion[truth, np.argmax(probabilities)] += 1
+        self.learner.learn(features, truth)
+        self.lessons += 1
+
+    def weigh(self, name: str, weight: float) -> None:
+        self.twin.set_class_weight(name, weight)
+        self.learner.classes[self.names.index(name)].weight = weight
 
     def fine_tune(self, steps: int | None) -> None:
         self.twin.fine_tune(steps)
@@ -120,7 +170,7 @@ class SideBySide:
     def add(self, name: str) -> None:
         assert self.twin.add_class(name) == len(self.names)
         self.names.append(name)
-        self.learner.add_class(self.twin.n_features)
+        self.learner.add_class()
         self.confusion = np.pad(self.confusion, (0, 1))
 
     def remove(self, name: str) -> None:
@@ -143,8 +193,7 @@ class SideBySide:
         weights, learner = self.twin.weights(), self.learner
         np.testing.assert_allclose(weights["reconstruction"], learner.weights, RTOL, ATOL)
         np.testing.assert_allclose(weights["bias"], learner.bias, RTOL, ATOL)
-        if learner.classifier is not None:
-            np.testing.assert_allclose(weights["softmax"], learner.classifier, RTOL, 2 * ATOL)
+        self._compare_classes(weights)
         if learner.statistics is not None:
             count, mean, variance = self.twin.statistics()
             assert count == learner.statistics.count
@@ -152,7 +201,7 @@ class SideBySide:
             np.testing.assert_allclose(variance, learner.statistics.variance, 1e-3, 1e-6)
         metrics = self.twin.metrics()
         np.testing.assert_array_equal(metrics.confusion, self.confusion)
-        assert metrics.labelled == self.twin.counters()["classifier_steps"]
+        assert self.twin.counters()["classifier_steps"] == self.lessons
         if total := self.confusion.sum():
             assert metrics.labelled >= total  # lessons of a class since removed still count
             assert metrics.accuracy == pytest.approx(np.trace(self.confusion) / total)
@@ -160,12 +209,41 @@ class SideBySide:
             np.testing.assert_allclose(metrics.f1, np.nan_to_num(f1), rtol=1e-6)
             assert metrics.macro_f1 == pytest.approx(np.nanmean(f1), rel=1e-6)
 
+    def _compare_classes(self, weights: dict[str, NDArray[np.float32]]) -> None:
+        status = self.twin.class_status()
+        for k, of in enumerate(self.learner.classes):
+            np.testing.assert_allclose(weights["softmax"][k], of.softmax, RTOL, 2 * ATOL)
+            np.testing.assert_allclose(weights["softmax_bias"][k], of.bias, RTOL, 2 * ATOL)
+            np.testing.assert_allclose(weights["gaussian_mean"][k], of.gaussian.mean, RTOL, ATOL)
+            spread = weights["gaussian_spread"][k]
+            if self.learner.full:
+                lower = from_triangle(spread, len(of.gaussian.mean))
+                covariance = lower @ lower.T
+            else:
+                covariance = np.diag(spread)
+            np.testing.assert_allclose(covariance, of.gaussian.covariance, 2e-3, 1e-4)
+            assert status[k].lessons == of.gaussian.lessons
+            assert status[k].weight == np.float32(of.weight)
+            np.testing.assert_allclose(status[k].limit, of.limit(), rtol=JUDGED)
+
 
 def side_by_side(
-    kind: str, gaps: Sequence[int] = (), n: int = 6000, loss: int = 0, **pipeline: object
+    kind: str,
+    gaps: Sequence[int] = (),
+    n: int = 6000,
+    loss: int = 0,
+    head: int = 1,
+    leaning: slice = slice(0, 0),
+    growing: slice = slice(0, 0),
+    **pipeline: object,
 ) -> SideBySide:
     """A float32 net that the reference runs itself, or an int8 one whose taps it is given."""
-    settings = {"reconstruction.loss": float(loss), "statistics.horizon": 512.0}
+    settings = {
+        "reconstruction.loss": float(loss),
+        "statistics.horizon": 512.0,
+        "classifier.head": float(head),
+        "classifier.rehearsal": 0.0,
+    }
     if kind == "float32":
         net = float_net()
         bundle = float_bundle(net, settings, **pipeline)
@@ -178,22 +256,39 @@ def side_by_side(
         def taps(inputs: NDArray[np.float64]) -> ref.TapValues:
             return taps_of(bundle, inputs.astype(np.float32))
 
-    learner = ref.Learner(
+    learner = Learner(
         taps,
         weights.astype(float),
         bias.astype(float),
+        prior=bundle.normal.prior.astype(float),
+        features=bundle.pipeline.features,
         horizon=512,
         loss=loss,
+        gaussian_head=head == 1,
+        full=bundle.pipeline.covariance == "full",
         tuned_feature=bundle.pipeline.error_source == "tuned",
     )
-    return SideBySide(bundle, learner, vibration(n), gaps)
+    samples = vibration(n)
+    samples[leaning, 0] += 0.2  # g, of gravity
+    part = samples[growing]
+    if len(part) > 0:
+        part += (part - part.mean(axis=0)) * np.linspace(0, 1, len(part))[:, None]
+    return SideBySide(bundle, learner, samples, gaps)
 
 
-@pytest.mark.parametrize("source", ["frozen", "tuned"])
-@pytest.mark.parametrize("kind", ["float32", "int8"])
-def test_a_life_of_a_device(kind: str, source: str) -> None:
+@pytest.mark.parametrize(("head", "covariance"), [(0, "full"), (1, "diagonal"), (1, "full")])
+@pytest.mark.parametrize(("kind", "source"), [("float32", "tuned"), ("int8", "frozen")])
+def test_a_life_of_a_device(kind: str, source: str, head: int, covariance: str) -> None:
     """Classes come, are taught, renamed and removed; fine-tuning runs in between."""
-    both = side_by_side(kind, gaps=(101, 333, 2000), error_source=source)
+    both = side_by_side(
+        kind,
+        gaps=(101, 333, 2000),
+        error_source=source,
+        head=head,
+        covariance=covariance,
+        leaning=slice(1500, 2500),
+        growing=slice(3000, 4000) if kind == "float32" else slice(0, 0),
+    )
     both.feed(150)
     both.add("low")
     both.label("low")
@@ -210,6 +305,8 @@ def test_a_life_of_a_device(kind: str, source: str) -> None:
     both.fine_tune(None)
     both.label("off")
     both.feed(500)
+    both.weigh("off", 0.25)
+    both.relearn("high", 40)
     both.remove("slow")
     both.feed(300)
     both.label(None)
@@ -222,6 +319,9 @@ def test_a_life_of_a_device(kind: str, source: str) -> None:
     both.feed(400)
     both.label_back("high", 65535)
     both.feed(926)
+    noticed = {name for name, bit in NOTICES.items() if both.notices & bit}
+    never = {"calibrated"} if kind == "float32" else {"calibrated", "changed"}
+    assert noticed == set(NOTICES) - never
 
 
 @pytest.mark.parametrize("loss", range(4))
@@ -258,12 +358,20 @@ def test_settings_of_both_heads(head: str) -> None:
 
 @pytest.mark.parametrize(
     "features",
-    [("embedding",), ("error",), ("log_error", "log_variance"), ("embedding", "log_variance")],
+    [
+        ("embedding",),
+        ("error",),
+        ("log_error", "log_variance"),
+        ("embedding", "log_variance"),
+        ("error", "axis_log_variance"),
+        FEATURES,
+    ],
 )
 def test_chosen_features(features: tuple[str, ...]) -> None:
     """Every subset is that part of all features, in the one order."""
-    all_of_them = Twin(int8_bundle()).feed(vibration(200)).features
+    all_of_them = Twin(int8_bundle(features=FEATURES)).feed(vibration(200)).features
     columns = {"embedding": [0, 1], "error": [2], "log_error": [3], "log_variance": [4]}
+    columns["axis_log_variance"] = [5, 6, 7]
     chosen = Twin(int8_bundle(features=features)).feed(vibration(200)).features
     picked = all_of_them[:, [column for name in features for column in columns[name]]]
     np.testing.assert_array_equal(chosen, picked)
@@ -342,14 +450,22 @@ def test_late_labels_skip_what_was_a_lesson_already() -> None:
 
 def test_what_was_no_lesson_is_still_in_the_metrics() -> None:
     """classifier.learn = 0: labelled windows are measured, nothing moves."""
-    twin = Twin(int8_bundle({"classifier.learn": 0.0}))
+    twin = Twin(int8_bundle())
     twin.add_class("a")
+    twin.add_class("b")
     twin.label("a")
+    taught = twin.feed(vibration(100))
+    assert taught.predicted[0] == -1  # before the first lesson there is nothing to measure
+    assert twin.metrics().labelled == len(taught) - 1
+    before = twin.weights()
+    twin.set("classifier.learn", 0)
+    twin.label("b")
     windows = twin.feed(vibration(100))
     assert not windows.learned.any()
-    assert np.all(windows.label == 0)
-    assert twin.metrics().labelled == len(windows)
-    np.testing.assert_array_equal(twin.weights()["softmax"], 0)
+    assert np.all(windows.label[1:] == 1)
+    assert twin.metrics().labelled == len(taught) - 1 + np.sum(windows.label >= 0)
+    for name, weights in twin.weights().items():
+        np.testing.assert_array_equal(weights, before[name], err_msg=name)
 
 
 def test_statistics_can_be_frozen() -> None:
@@ -363,7 +479,7 @@ def test_statistics_can_be_frozen() -> None:
 
 
 def test_anomaly_threshold_holds_for_the_error_in_force() -> None:
-    twin = Twin(int8_bundle({"anomaly.threshold": 0.5}))
+    twin = Twin(int8_bundle({"anomaly.threshold": 0.5, "anomaly.detector": 0.0}))
     windows = twin.feed(vibration(400))
     np.testing.assert_array_equal(windows.tuned_error, windows.error)
     twin.fine_tune(100)

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import fields
+from dataclasses import replace as changed
 
 import numpy as np
 import pytest
@@ -12,12 +13,28 @@ from small_replay import HOP, RATE_HZ, WINDOW_LEN, recording, small_bundle
 from tinyol_sim.errors import DeviceError, RecordingError, StateImageError, TinyOLError
 from tinyol_sim.fine_tune_end import find_fine_tune_end
 from tinyol_sim.fine_tune_start import find_fine_tune_start
+from tinyol_sim.presets import PRESETS
 from tinyol_sim.recordings import concatenate
 from tinyol_sim.replay import Plan, ReplayResult, replay
 from tinyol_sim.reporting import scores
-from tinyol_sim.reporting.error_groups import AFTER, ALL, BEFORE, END, THRESHOLD, error_groups
+from tinyol_sim.reporting.error_groups import (
+    AFTER,
+    ALL,
+    BEFORE,
+    DETECTOR,
+    END,
+    THRESHOLD,
+    error_groups,
+)
+from tinyol_sim.reporting.notices import ALARM, CALIBRATED, CHANGED, UNKNOWN, notices
 from tinyol_sim.reporting.replay_notes import replay_notes
-from tinyol_sim.reporting.replay_summary import error_rows, headline, summarise
+from tinyol_sim.reporting.replay_summary import (
+    MAX_NOTICE_ROWS,
+    error_rows,
+    headline,
+    notice_rows,
+    summarise,
+)
 from tinyol_sim.state_image import StateImage
 from tinyol_sim.twin import Twin, Windows
 
@@ -205,6 +222,7 @@ def test_fine_tuning_begins_at_the_start_where_all_is_labelled():
     [
         ("quiet", "normal, loud"),
         ("recording:3", "1 to 2"),
+        ("recording:" + "9" * 5000, "1 to 2"),
         ("34", "34 s of recordings"),
         ("-1", "34 s of recordings"),
         ("nan", "auto, start, gap"),
@@ -267,12 +285,13 @@ def test_fine_tuning_never_takes_a_step_on_a_fault_that_follows():
 def test_a_note_gives_the_threshold_to_set_where_the_old_one_no_longer_fits():
     parts = [(None, 600), ("normal", 600)]
     plan = {"fine_tune": 50, "fine_tune_from": "start"}
-    first = replay(BUNDLE, [recording(parts)], Plan(**plan, settings={THRESHOLD: 0.05}))
+    fixed = {DETECTOR: 0.0}
+    first = replay(BUNDLE, [recording(parts)], Plan(**plan, settings={**fixed, THRESHOLD: 0.05}))
     normal = (first.truth == 0) & (np.arange(len(first.windows)) > 50)
     (note,) = [note for note in replay_notes(first) if "above the threshold" in note]
     value = float(note.split(f"--set {THRESHOLD}=")[1].split("`")[0])
     assert value == pytest.approx(np.quantile(first.windows.tuned_error[normal], 0.99), rel=0.01)
-    again = replay(BUNDLE, [recording(parts)], Plan(**plan, settings={THRESHOLD: value}))
+    again = replay(BUNDLE, [recording(parts)], Plan(**plan, settings={**fixed, THRESHOLD: value}))
     assert not any("above the threshold" in note for note in replay_notes(again))
 
 
@@ -322,6 +341,104 @@ def test_errors_are_compared_in_groups_of_like_windows():
     assert counted == len(result.windows)
     plain = error_groups(replay(BUNDLE, [SCENE]))
     assert {(group.phase, group.tuned is None) for group in plain} == {(ALL, True)}
+
+
+# --- what the device notices by itself ----------------------------------------------------
+
+
+def fault(n_after: int = 600):
+    """Normal, then loud without a label, then normal again."""
+    whole = recording([("normal", 2000), ("loud", 400), ("normal", n_after)])
+    labels = np.where(whole.labels == 1, -1, whole.labels)
+    return changed(whole, labels=labels.astype(np.int16))
+
+
+def test_a_fault_is_an_alarm_and_something_unknown():
+    result = replay(BUNDLE, [fault()], Plan(learn=True))
+    inside = np.flatnonzero((result.sample_index >= 2000) & (result.sample_index < 2400))
+    found = {notice.kind: notice for notice in notices(result)}
+    raise_windows, unknown_windows = 3, 5  # as the settings start
+    assert inside[0] <= found[ALARM].first <= inside[0] + raise_windows + 1
+    assert inside[0] <= found[UNKNOWN].first <= inside[0] + unknown_windows + 1
+    for kind, least in ((ALARM, 5), (UNKNOWN, 5)):
+        assert not found[kind].open
+        assert inside[-1] < found[kind].last <= inside[-1] + least + 3
+    score = result.windows.score[found[ALARM].first : found[ALARM].last + 1]
+    assert found[ALARM].peak == score.max() > 1
+    assert dict(headline(summarise(result)))["unknown"].endswith("1 stretch")
+
+
+def test_alarms_are_the_runs_of_windows_that_say_so():
+    result = replay(BUNDLE, [fault(), fault(n_after=40)], Plan(learn=True))
+    said = np.zeros(len(result.windows) + 1, bool)
+    for notice in notices(result):
+        if notice.kind == ALARM:
+            said[notice.first : notice.last + notice.open] = True
+    assert np.array_equal(said[:-1], result.windows.alarm)
+    assert np.any(np.diff(result.windows.alarm.astype(int)) < 0)
+
+
+def test_what_goes_on_at_the_end_is_open():
+    result = replay(BUNDLE, [fault(n_after=1)], Plan(learn=True))
+    open_kinds = {notice.kind for notice in notices(result) if notice.open}
+    assert {ALARM, UNKNOWN} <= open_kinds
+    rows = notice_rows(summarise(result))
+    assert {row[2] for row in rows if row[0] == "alarm"} == {"the end"}
+
+
+def test_more_notices_than_a_table_holds_are_counted():
+    summary = {
+        "notices": [
+            {"kind": CHANGED, "from_s": float(i), "to_s": None, "open": False, "peak": None}
+            for i in range(MAX_NOTICE_ROWS + 7)
+        ]
+    }
+    rows = notice_rows(summary)
+    assert len(rows) == MAX_NOTICE_ROWS + 1
+    assert rows[-1][0] == "7 more"
+
+
+def test_a_calibration_follows_its_fine_tuning():
+    plan = Plan(fine_tune=20, fine_tune_from="start", calibrate=40)
+    result = replay(BUNDLE, [recording([("normal", 1000)])], plan)
+    done = [notice.first for notice in notices(result) if notice.kind == CALIBRATED]
+    assert done == [20 + 40 - 1]
+    assert not result.windows.score[:60].any()
+    assert result.windows.score[60:].any()
+    assert (result.fine_tune_left, result.calibrate_left) == (0, 0)
+    text = dict(headline(summarise(result)))["fine-tuning"]
+    assert text.endswith("then calibrated on 40 of 40 windows")
+
+
+def test_a_calibration_ends_undone_where_another_class_begins():
+    whole = recording([("normal", 300), ("loud", 600)])
+    plan = Plan(fine_tune=20, fine_tune_from="start", calibrate=1000)
+    result = replay(BUNDLE, [whole], plan)
+    n_before = int(np.sum(result.sample_index < 300))
+    assert result.calibrate_left == 1000 - (n_before - 20)
+    assert result.fine_tune_end.label == "loud"
+    assert not any(notice.kind == CALIBRATED for notice in notices(result))
+    assert any("what was normal before stands" in note for note in replay_notes(result))
+    # What it had taken in is gone: what was seen since is all that counts as normal.
+    counted = StateImage.from_bytes(result.state).fields["normal.count"]
+    assert counted == len(result.windows) - n_before
+
+
+def test_the_paper_preset_is_the_papers_device():
+    preset = PRESETS["paper"]
+    threshold = float(np.median(replay(BUNDLE, [SCENE]).windows.error))
+    settings = {**preset.settings, THRESHOLD: threshold}
+    result = replay(BUNDLE, [SCENE], Plan(learn=True, settings=settings))
+    weights = Twin(BUNDLE)
+    weights.state = result.state
+    assert not weights.weights()["softmax_bias"].any()
+    # One threshold, and an alarm with each window beyond it.
+    assert np.array_equal(result.windows.anomaly, result.windows.tuned_error > threshold)
+    assert np.array_equal(result.windows.anomaly, result.windows.alarm)
+    assert 0 < result.windows.anomaly.mean() < 1
+    assert not result.windows.noticed("changed").any()
+    for name in ("head", "bias", "balanced", "rehearsal"):
+        assert result.settings[f"classifier.{name}"] == 0.0
 
 
 # --- settings and refusals ----------------------------------------------------------------
@@ -377,7 +494,8 @@ def test_one_label_too_many_is_refused_by_name():
 
 
 def test_the_summary_is_json_and_its_rows_are_text():
-    result = replay(BUNDLE, [SCENE], Plan(fine_tune=20, learn=True))
+    settings = {DETECTOR: 0.0}
+    result = replay(BUNDLE, [SCENE], Plan(fine_tune=20, learn=True, settings=settings))
     summary = summarise(result)
     assert json.loads(json.dumps(summary, allow_nan=False)) == summary
     assert summary["fine_tuning"] == {
@@ -385,6 +503,8 @@ def test_the_summary_is_json_and_its_rows_are_text():
         "steps": 20,
         "from_s": 18.0,
         "from": "the first unlabelled stretch",
+        "calibrate": 0,
+        "calibrate_left": 0,
         "windows_left": 0,
         "ended": "as many as asked",
     }

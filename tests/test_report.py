@@ -4,6 +4,7 @@ import base64
 import csv
 import re
 import struct
+from dataclasses import replace
 from html import unescape
 from pathlib import Path
 
@@ -17,6 +18,7 @@ from tinyol_sim.report import write_report
 from tinyol_sim.reporting.plot_style import LIGHT
 from tinyol_sim.reporting.timeline_plot import timeline, timeline_remarks
 from tinyol_sim.reporting.windows_csv import COLUMNS
+from tinyol_sim.twin import NOTICES
 
 # Names that are markup, a formula, hidden from legends, and not in the font.
 NAMES = ("<script>x", "$x^{2$", "_idle&", "停止")
@@ -99,7 +101,7 @@ def test_windows_csv_holds_every_window_exactly(folder, result):
         rows = list(csv.DictReader(file))
     assert tuple(rows[0]) == COLUMNS
     assert len(rows) == len(result.windows)
-    for name in ("error", "tuned_error", "log_variance", "confidence"):
+    for name in ("error", "tuned_error", "log_variance", "confidence", "score", "novelty"):
         column = np.array([row[name] for row in rows], dtype=np.float32)
         assert np.array_equal(column, getattr(result.windows, name))
     names = (*result.class_names, "")
@@ -107,8 +109,10 @@ def test_windows_csv_holds_every_window_exactly(folder, result):
     assert [row["predicted"] for row in rows] == [names[i] for i in result.windows.predicted]
     assert [int(row["sample_index"]) for row in rows] == result.sample_index.tolist()
     assert np.allclose([float(row["time_s"]) for row in rows], result.time_s, atol=1e-6)
-    for name in ("anomaly", "learned", "fine_tuned"):
+    for name in ("anomaly", "learned", "fine_tuned", "alarm", "unknown"):
         assert [bool(int(row[name])) for row in rows] == getattr(result.windows, name).tolist()
+    for row, bits in zip(rows, result.windows.notices.tolist(), strict=True):
+        assert sum(NOTICES[name] for name in row["notices"].split()) == bits
 
 
 def test_a_plot_without_data_is_said_in_words_and_an_old_one_removed(tmp_path):
@@ -123,16 +127,16 @@ def test_a_plot_without_data_is_said_in_words_and_an_old_one_removed(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("parts", "plan"),
+    ("parts", "plan", "says"),
     [
-        ([("normal", 12)], Plan(learn=True, fine_tune=1)),  # one window
-        ([("normal", 400)], Plan(learn=True)),  # one class
+        ([("normal", 12)], Plan(learn=True, fine_tune=1), "No labelled window was predicted"),
+        ([("normal", 400)], Plan(learn=True), "There was one class only"),
     ],
 )
-def test_small_replays_have_a_report(tmp_path, parts, plan):
+def test_small_replays_have_a_report(tmp_path, parts, plan, says):
     result = replay(small_bundle(), [recording(parts)], plan)
     page = write_report(result, tmp_path).read_text(encoding="utf-8")
-    assert "There was one class only" in page
+    assert says in page
 
 
 def test_the_caption_speaks_of_gaps_only_as_they_are_drawn(page):
@@ -157,7 +161,8 @@ def test_each_window_fills_the_height_of_its_band_until_there_are_too_many(resul
 @pytest.mark.parametrize("learn", [False, True])
 def test_no_label_and_no_prediction_are_two_things(learn):
     parts = [("normal", 100), (None, 100)] if learn else [(None, 50), ("normal", 100)]
-    figure = timeline(replay(small_bundle(), [recording(parts)], Plan(learn=learn)), LIGHT)
+    plan = Plan(learn=learn, settings={"classifier.head": 0.0})  # predicts from the start
+    figure = timeline(replay(small_bundle(), [recording(parts)], plan), LIGHT)
     legend = figure.legends[0]
     names = [text.get_text().strip() for text in legend.get_texts()]
     assert names == ["normal", "no label", *["no prediction"] * (not learn)]
@@ -168,3 +173,27 @@ def test_a_folder_that_cannot_be_written_is_an_error_that_names_it(tmp_path, res
     (tmp_path / "taken").write_text("")
     with pytest.raises(TinyOLError, match="taken"):
         write_report(result, tmp_path / "taken")
+
+
+def test_the_timeline_shows_what_was_noticed_and_the_score(tmp_path):
+    fault = recording([("normal", 1500), ("loud", 300), ("normal", 400)])
+    hidden = np.where(fault.labels == fault.label_names.index("loud"), -1, fault.labels)
+    result = replay(
+        small_bundle(), [replace(fault, labels=hidden.astype(np.int16))], Plan(learn=True)
+    )
+    axes_of = {axes.get_ylabel(): axes for axes in timeline(result, LIGHT).axes}
+    score = axes_of["anomaly score"].lines[0].get_ydata()
+    judged = result.windows.score > 0
+    assert np.array_equal(np.isnan(score), ~judged)
+    assert np.allclose(score[judged], result.windows.score[judged].clip(1e-2, 1e2))
+    (rows,) = [
+        [text.get_text() for text in axes.get_yticklabels()]
+        for axes in axes_of.values()
+        if "alarm" in [text.get_text() for text in axes.get_yticklabels()]
+    ]
+    assert rows[:2] == ["alarm", "unknown"]
+    page = write_report(result, tmp_path).read_text(encoding="utf-8")
+    assert "unknown to all classes" in page
+    # Where the fixed threshold decides, the error says it all.
+    plain = replay(small_bundle(), [fault], Plan(settings={"anomaly.detector": 0.0}))
+    assert "anomaly score" not in {axes.get_ylabel() for axes in timeline(plain, LIGHT).axes}

@@ -6,7 +6,18 @@ import numpy as np
 import pytest
 from small_replay import recording, small_bundle
 
-from tinyol_sim.commands import AddClass, Command, FineTune, Gap, Label, SetSetting
+from tinyol_sim.commands import (
+    AddClass,
+    Calibrate,
+    ClassWeight,
+    Command,
+    FineTune,
+    Gap,
+    Label,
+    NameUnknown,
+    Relearn,
+    SetSetting,
+)
 from tinyol_sim.errors import DeviceError
 from tinyol_sim.recordings import Recording, concatenate
 from tinyol_sim.replay import LEARN, Plan, replay
@@ -17,6 +28,7 @@ SHORT = recording(
     [("normal", 150), (None, 700), ("loud", 120), ("normal", 200), (None, 30), ("loud", 90)],
     gaps=[40, 850, 1000],
 )
+STATES = ("normal", "loud")
 OTHER = recording([("quiet", 200), ("loud", 150)], gaps=[77], seed=3, name="other")
 
 
@@ -50,6 +62,46 @@ def test_the_twin_ends_as_after_a_replay(
         np.testing.assert_array_equal(getattr(windows, name), getattr(expected.windows, name))
     assert windows.learned.any() == learn
     assert windows.fine_tuned.any() == bool(fine_tune)
+
+
+def test_a_calibration_is_the_same_in_a_script_and_in_a_replay() -> None:
+    bundle = small_bundle()
+    plan = Plan(fine_tune=25, fine_tune_from="start", calibrate=60)
+    for stream in (recording([("normal", 600)]), SHORT):  # in SHORT another class ends it
+        expected = replay(bundle, [stream], plan)
+        script = script_of(stream, learn=False, fine_tune=25, fine_tune_from="start", calibrate=60)
+        twin = Twin(bundle)
+        windows = run_on_twin(twin, script)
+        twin.set(LEARN, 1.0)
+        assert twin.state == expected.state
+        assert windows.noticed("calibrated").any() == (expected.calibrate_left == 0)
+
+
+def test_every_command_does_in_a_script_what_it_does_alone() -> None:
+    normal, loud = (recording([(name, 600)], seed=i).samples for i, name in enumerate(STATES))
+    steps: tuple[tuple[int, Command], ...] = (
+        (0, AddClass("normal")),
+        (0, Label("normal")),
+        (600, Label(None)),
+        (1200, NameUnknown(1, "loud")),
+        (1200, ClassWeight("loud", 0.25)),
+        (1200, Relearn("normal", 30)),
+        (1200, Calibrate(40, 5)),
+    )
+    samples = np.concatenate([normal, loud, normal])
+    twin, by_hand = Twin(small_bundle()), Twin(small_bundle())
+    run_on_twin(twin, Script(samples, steps=steps))
+    by_hand.add_class("normal")
+    by_hand.label("normal")
+    by_hand.feed(normal)
+    by_hand.label(None)
+    by_hand.feed(loud)
+    assert by_hand.name_unknown(1, "loud")[1] > 0
+    by_hand.set_class_weight("loud", 0.25)
+    assert by_hand.relearn("normal", 30) == 30
+    by_hand.calibrate(40, 5)
+    by_hand.feed(normal)
+    assert twin.state == by_hand.state
 
 
 def test_labels_become_commands_where_they_change() -> None:

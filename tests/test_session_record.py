@@ -12,7 +12,17 @@ import numpy as np
 import pytest
 from small_replay import recording, small_bundle
 
-from tinyol_sim.commands import AddClass, FineTune, Gap, Label, SetSetting
+from tinyol_sim.commands import (
+    AddClass,
+    Calibrate,
+    ClassWeight,
+    FineTune,
+    Gap,
+    Label,
+    NameUnknown,
+    Relearn,
+    SetSetting,
+)
 from tinyol_sim.errors import RecordingError
 from tinyol_sim.recordings import read_recording
 from tinyol_sim.session_record import SessionRecord, is_session
@@ -34,6 +44,10 @@ def a_session(**changes: Any) -> SessionRecord:
             (0, AddClass("normal")),
             (0, SetSetting("classifier.l2", float(np.float32(0.1)))),
             (10, Label("normal", 5)),
+            (90, Relearn("normal", 20)),
+            (90, ClassWeight("normal", 0.5)),
+            (90, NameUnknown(3, "größer")),
+            (90, Calibrate(40, 10)),
             (100, FineTune(None)),
         ),
         "labels": np.repeat([-1, 0], 50),
@@ -83,7 +97,7 @@ def test_a_gap_before_the_first_sample_and_a_second_one_become_commands(tmp_path
     kinds = [(index, type(command)) for index, command in session.commands]
     assert kinds == [
         (0, AddClass), (0, SetSetting), (0, Gap), (0, Gap), (10, Label), (10, Gap),
-        (100, FineTune),
+        (90, Relearn), (90, ClassWeight), (90, NameUnknown), (90, Calibrate), (100, FineTune),
     ]  # fmt: skip
     session.save(tmp_path / "s")
     same(SessionRecord.load(tmp_path / "s"), session)

@@ -16,6 +16,7 @@ from tinyol_host.cli.train import train as command
 from tinyol_sim.bundle import Bundle
 from tinyol_sim.errors import BundleError, ModelError, RecordingError, TinyOLError
 from tinyol_sim.frozen_net.tflite_model import check_for_arduino_tflm, read_tflite
+from tinyol_sim.presets import PRESETS
 from tinyol_sim.recordings import Recording, read_recording, write_recording
 from tinyol_sim.synth import synthesize
 from tinyol_sim.train import Trained, TrainOptions, train
@@ -51,6 +52,10 @@ def test_int8_net_runs_on_the_boards_interpreter_and_equals_the_float_one(
     assert tilted.auc_float > 0.95
     assert tilted.auc_int8 == pytest.approx(tilted.auc_float, abs=0.01)
     assert trained.report.auc_int8 == pytest.approx(tilted.auc_int8)
+    assert tilted.auc_score is not None
+    assert tilted.auc_score > 0.99
+    assert trained.report.auc_score == pytest.approx(tilted.auc_score)
+    assert normal.anomalies < 0.05 < 0.95 < tilted.anomalies
 
 
 @needs_tensorflow
@@ -73,6 +78,20 @@ def test_threshold_is_the_quantile_of_held_out_errors_on_the_device(
     expected = np.quantile(errors[found.normal & found.held_out], 0.99)
     assert bundle.settings["anomaly.threshold"] == pytest.approx(expected, rel=1e-4)
     assert Twin(bundle).get("anomaly.threshold") == pytest.approx(expected, rel=1e-4)
+
+
+@needs_tensorflow
+def test_the_detector_knows_normal_from_the_start(fans: list[Recording], trained: Trained) -> None:
+    """Two-sided, from the windows of training: few false alarms, and no tilted fan missed."""
+    twin = Twin(trained.bundle)
+    assert twin.watch().normal_windows > 100
+    normal = twin.feed(synthesize("normal", 60, seed=9).samples)
+    assert normal.score.all()
+    assert normal.anomaly.mean() < 0.05
+    assert not normal.alarm.any()
+    stuck = Twin(trained.bundle).feed(synthesize("stuck", 20, seed=9).samples)
+    assert stuck.anomaly.mean() > 0.9
+    assert stuck.alarm[3:].all()
 
 
 @needs_tensorflow
@@ -172,6 +191,35 @@ def test_command_writes_a_bundle_and_prints_figures(fan_file: str, tmp_path: Pat
     figures = json.loads(as_json.stdout)
     assert figures["states"][0]["label"] == "low"
     assert figures["model_id"] == Bundle.load(out).model_id
+
+
+@needs_tensorflow
+def test_the_papers_preset_gives_way_to_what_is_said_beside_it(
+    fan_file: str, tmp_path: Path
+) -> None:
+    out = str(tmp_path / "fan.tinyol")
+    shared = [fan_file, "-o", out, "--normal", "low", "--epochs", "1", "--preset", "paper"]
+    assert run(*shared).exit_code == 0
+    bundle = Bundle.load(out)
+    assert bundle.pipeline.features == ("embedding", "error")
+    assert (bundle.pipeline.window_len, bundle.pipeline.centring) == (40, "training")
+    settings = Twin(bundle).settings()
+    for name, value in PRESETS["paper"].settings.items():
+        assert settings[name] == value, name
+    assert run(*shared, "--window", "32", "--centring", "window").exit_code == 0
+    chosen = Bundle.load(out).pipeline
+    assert (chosen.window_len, chosen.centring) == (32, "window")
+    assert chosen.features == ("embedding", "error")
+
+
+@needs_tensorflow
+def test_command_sets_what_a_device_keeps_of_a_class(fan_file: str, tmp_path: Path) -> None:
+    out = str(tmp_path / "fan.tinyol")
+    keep = ["--covariance", "full", "--rehearsal-rows", "20", "--rehearsal-windows", "0"]
+    assert run(fan_file, "-o", out, "--normal", "low", "--epochs", "1", *keep).exit_code == 0
+    pipeline = Bundle.load(out).pipeline
+    kept = (pipeline.covariance, pipeline.rehearsal_rows, pipeline.rehearsal_windows)
+    assert kept == ("full", 20, 0)
 
 
 def test_command_refuses_unusable_data(fan_file: str, tmp_path: Path) -> None:

@@ -15,9 +15,11 @@ from tinyol_sim.bundle import Bundle
 from tinyol_sim.errors import ModelError, RecordingError
 from tinyol_sim.frozen_net.net_reference import run_reference
 from tinyol_sim.frozen_net.tflite_model import read_tflite
-from tinyol_sim.model_image import Pipeline
+from tinyol_sim.model_image import FEATURES, Pipeline
+from tinyol_sim.normal_start import DEFAULT_PRIORS
 from tinyol_sim.recordings import Recording
 from tinyol_sim.training.autoencoder import Shape
+from tinyol_sim.training.normal_windows import normal_start
 from tinyol_sim.training.pca import principal_axis
 from tinyol_sim.training.roc import roc_auc
 from tinyol_sim.training.training_set import make_training_set
@@ -92,6 +94,60 @@ def test_a_window_has_a_label_exactly_where_the_core_learns(data: Any, hop: int)
     seen = twin.feed(made.samples, labels=made.labels, gaps=made.gaps)
     starts = window_starts(made, 12, hop)
     np.testing.assert_array_equal(window_labels(made, starts, 12), seen.label)
+
+
+@pytest.mark.parametrize("hop", [4, 6, 30])
+def test_normal_is_measured_on_whole_windows_of_the_training_part(hop: int) -> None:
+    labels = np.repeat([0, 1, 0, -1], [1500, 400, 900, 200])
+    louder = np.where(labels == 1, 5, 1)[:, None] * noise(3000, seed=4).samples
+    made = recording(louder, labels, gaps=[700, 2100], names=("normal", "loud"))
+    found = make_training_set([made], window_len=12, hop=3)
+    bundle = Bundle.create(NET, replace(PROJECTED, hop=hop, features=FEATURES))
+    start = normal_start(bundle, found)
+
+    covered = samples_of(found.starts[found.normal & found.training], 12)
+    seen = Twin(bundle).feed(made.samples, gaps=made.gaps)
+    inside = np.array([set(range(i - 11, i + 1)) <= covered for i in seen.sample_index])
+    pairs = np.stack([np.log(seen.tuned_error[inside]), seen.log_variance[inside]]).astype(float)
+    assert start.count == inside.sum() > 20
+    np.testing.assert_allclose(start.mean, pairs.mean(axis=1), rtol=1e-5)
+    expected = np.cov(pairs, bias=True)[[0, 0, 1], [0, 1, 1]]
+    np.testing.assert_allclose(start.covariance, expected, rtol=1e-3, atol=1e-6)
+    spread = seen.features[inside].astype(float).var(axis=0)
+    np.testing.assert_allclose(start.prior, spread, rtol=1e-4)
+
+
+def test_a_prior_is_the_spread_within_one_label() -> None:
+    labels = np.repeat([0, 1], 1500)
+    louder = np.where(labels == 1, 20, 1)[:, None] * noise(3000, seed=4).samples
+    made = recording(louder, labels, names=("slow", "fast"))
+    both, slow = (
+        make_training_set([made], normal=names, window_len=12, hop=3)
+        for names in (("slow", "fast"), ("slow",))
+    )
+    bundle = Bundle.create(NET, replace(PROJECTED, features=("axis_log_variance",)))
+    of_both, of_slow = (normal_start(bundle, found) for found in (both, slow))
+    # ln of the variance spreads alike at any loudness; between the two it jumps by ln 400.
+    np.testing.assert_allclose(of_both.prior, of_slow.prior, rtol=0.3)
+    assert of_both.covariance[2] > 5 > 1 > of_slow.covariance[2]
+
+
+def test_what_stood_still_in_training_may_still_move() -> None:
+    made = noise(3000)
+    still = replace(made, samples=made.samples * np.float32([0, 1, 1]))
+    found = make_training_set([still], window_len=12, hop=3)
+    bundle = Bundle.create(NET, replace(PROJECTED, features=("axis_log_variance",)))
+    start = normal_start(bundle, found)
+    assert start.prior[0] == np.float32(1e-3) * np.float32(DEFAULT_PRIORS["axis_log_variance"])
+    assert start.prior[1] > 0.01
+
+
+def test_without_a_window_nothing_is_known() -> None:
+    found = make_training_set([noise(600)], window_len=12, hop=3)
+    bundle = Bundle.create(NET, replace(PROJECTED, hop=5000))
+    start = normal_start(bundle, found)
+    assert start.count == 0
+    assert start.to_bytes() == bundle.normal.to_bytes()
 
 
 @pytest.mark.parametrize("direction", [(0.0, 0.6, 0.8), (-0.9, 0.3, -0.3), (0.1, -0.99, 0.05)])

@@ -78,13 +78,13 @@ def test_no_samples() -> None:
     before = twin.state
     windows = twin.feed(np.zeros((0, 3)), np.zeros(0, int), [])
     assert len(windows) == 0
-    assert windows.features.shape == (0, 5)
+    assert windows.features.shape == (0, twin.n_features)
     assert windows.probabilities.shape == (0, 2)
     assert twin.state == before
 
 
 def test_join_pads_classes_that_came_later() -> None:
-    twin = Twin(int8_bundle())
+    twin = Twin(int8_bundle({"classifier.head": 0.0}))  # it predicts before its first lesson
     parts = [twin.feed(SAMPLES[:100])]
     twin.add_class("a")
     parts.append(twin.feed(SAMPLES[100:200]))
@@ -251,7 +251,9 @@ def test_one_twin_from_several_threads() -> None:
                 before = twin.counters()["samples"]
                 image = twin.state
                 assert image[:4] == b"TOLS"
-                assert twin.weights()["softmax"].shape[1] == 5
+                assert twin.weights()["softmax"].shape[1] == twin.n_features
+                assert len(twin.class_status()) >= 2
+                assert twin.watch().limit >= 0
                 assert twin.counters()["samples"] >= before
 
     in_threads(4, work)

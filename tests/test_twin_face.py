@@ -25,10 +25,9 @@ def test_windows_print_as_one_line():
     twin.add_class("loud")
     samples = recording([("normal", 100), ("loud", 100)]).samples
     seen = twin.feed(samples, [-1] * 100 + [1] * 100)
-    expected = (
-        rf"<Windows: {len(seen)}, {seen.anomaly.sum()} above the threshold, labels \[1\], .*>"
-    )
+    counts = f"{seen.anomaly.sum()} anomalies, {seen.unknown.sum()} unknown"
+    expected = rf"<Windows: {len(seen)}, {counts}, labels \[1\], .*>"
     assert re.fullmatch(expected, repr(seen))
     assert repr(twin.feed(samples[:0])) == (
-        "<Windows: 0, 0 above the threshold, labels [], predicted []>"
+        "<Windows: 0, 0 anomalies, 0 unknown, labels [], predicted []>"
     )

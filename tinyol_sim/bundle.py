@@ -34,12 +34,13 @@ from .model_image import (
     settings_from_bytes,
     settings_to_bytes,
 )
+from .normal_start import NormalStart, feature_len
 from .text import printable
 
 FORMAT = "tinyol-bundle"
 FORMAT_VERSION = 1
 MANIFEST, TFLITE, IMAGE = "manifest.json", "model.tflite", "model.bin"
-SECTIONS = ("PIPE", "LIMS", "NETB", "RECO", "SETT", "TEST")
+SECTIONS = ("PIPE", "LIMS", "NETB", "RECO", "SETT", "NORM", "TEST")
 MAX_MEMBER_BYTES = 64 << 20
 # One date for every bundle, so that equal contents are equal files.
 _DATE = (1980, 1, 1, 0, 0, 0)
@@ -57,6 +58,7 @@ class Bundle:
     model_id: str  # 16 hex digits
     pipeline: Pipeline
     taps: Taps  # tensor indices in `tflite`
+    normal: NormalStart
     settings: dict[str, float] = field(default_factory=dict)
     provenance: dict[str, Any] = field(default_factory=dict)
 
@@ -69,6 +71,7 @@ class Bundle:
         settings: Mapping[str, float] | None = None,
         provenance: Mapping[str, Any] | None = None,
         taps: Taps | None = None,
+        normal: NormalStart | None = None,
     ) -> Bundle:
         """Makes a bundle of a .tflite autoencoder.
 
@@ -78,6 +81,7 @@ class Bundle:
             settings: start values that differ from the device's defaults.
             provenance: how the model was made, as JSON-able values.
             taps: tensor indices, where they cannot be found by the net's shape.
+            normal: what normal was in training; None: not known.
 
         Raises:
             ModelError: the net has an operator or type that the target does not run.
@@ -95,11 +99,16 @@ class Bundle:
         chosen = dict(settings or {})
         chosen.setdefault("reconstruction.loss", 1.0 if layer.activation == "sigmoid" else 0.0)
         blob = compile_net(model, taps)
+        embedding_len = model.tensors[taps.embedding].length
+        if normal is None:
+            normal = NormalStart.unknown(pipeline.features, embedding_len)
+        _check_normal(normal, pipeline, embedding_len)
         image = pack_model_image(
             pipeline,
             blob,
             HeadStart(layer.weights, layer.bias),
             chosen,
+            normal,
             golden_vectors(model, taps, blob),
         )
         model_id, sections = read_sections(image, MAGIC, "model image")
@@ -110,6 +119,7 @@ class Bundle:
             # Through the image, so that what is shown is what the device computes with.
             pipeline=Pipeline.from_bytes(sections["PIPE"], sections["LIMS"]),
             taps=taps,
+            normal=normal,
             settings=settings_from_bytes(sections["SETT"]),
             provenance=dict(provenance or {}),
         )
@@ -192,14 +202,27 @@ class Bundle:
         settings = settings_from_bytes(sections["SETT"])
         if settings_to_bytes(manifest["settings"]) != sections["SETT"]:
             raise BundleError("the manifest and model.bin do not have the same settings")
+        pipeline = Pipeline.from_bytes(sections["PIPE"], sections["LIMS"])
+        normal = NormalStart.from_bytes(sections["NORM"])
+        _check_normal(normal, pipeline, model.tensors[taps.embedding].length)
         return cls(
             tflite=members[TFLITE],
             model_image=members[IMAGE],
             model_id=model_id,
-            pipeline=Pipeline.from_bytes(sections["PIPE"], sections["LIMS"]),
+            pipeline=pipeline,
             taps=taps,
+            normal=normal,
             settings=settings,
             provenance=dict(manifest["provenance"]),
+        )
+
+
+def _check_normal(normal: NormalStart, pipeline: Pipeline, embedding_len: int) -> None:
+    d = sum(feature_len(name, embedding_len) for name in pipeline.features)
+    if len(normal.prior) != d:
+        raise BundleError(
+            f"{len(normal.prior)} prior variances, but the features {', '.join(pipeline.features)}"
+            f" are {d} numbers"
         )
 
 

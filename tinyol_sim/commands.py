@@ -1,19 +1,18 @@
 """What a person tells a device: one small dataclass a command.
 
 The same command goes to a board (Board.execute), to a twin (apply_to_twin), into a session's file
-(to_json, from_json) and comes from a line of text (parse_command).
+(to_json, from_json) and comes from a line of text (command_lines.py).
 """
 
 from __future__ import annotations
 
 import math
-import shlex
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from tinyol_sim.errors import DeviceError
-from tinyol_sim.twin import UNTIL_STOPPED, Twin
+from tinyol_sim.twin import Twin
 
 
 @dataclass(frozen=True)
@@ -58,6 +57,41 @@ class LabelBack:
 
 
 @dataclass(frozen=True)
+class Relearn:
+    """A class begins anew, from the last `windows` windows, 1 to 65535."""
+
+    name: str
+    windows: int
+
+
+@dataclass(frozen=True)
+class ClassWeight:
+    """How likely a class is before anything is seen, relative to the others: 1 at first."""
+
+    name: str
+    weight: float
+
+
+@dataclass(frozen=True)
+class NameUnknown:
+    """What no class explained gets a name: a new class, or one that is there, learns it."""
+
+    number: int  # of the unknown event
+    name: str
+
+
+@dataclass(frozen=True)
+class Calibrate:
+    """What normal is, anew from the next `windows` windows, behind some of fine-tuning.
+
+    windows: 0 ends a calibration that is under way.
+    """
+
+    windows: int
+    fine_tune_steps: int = 0
+
+
+@dataclass(frozen=True)
 class FineTune:
     """The next `steps` windows take a fine-tuning step each; None = until 0 is given."""
 
@@ -83,35 +117,47 @@ class Gap:
 
 
 Command = (
-    AddClass | RenameClass | RemoveClass | Label | LabelBack | FineTune | SetSetting | Reset | Gap
+    AddClass
+    | RenameClass
+    | RemoveClass
+    | Label
+    | LabelBack
+    | Relearn
+    | ClassWeight
+    | NameUnknown
+    | Calibrate
+    | FineTune
+    | SetSetting
+    | Reset
+    | Gap
 )
-
-_USAGE = {
-    "class": "class add NAME | class rename OLD NEW | class remove NAME",
-    "label": "label NAME [WINDOWS], or label - for none",
-    "label-back": "label-back NAME WINDOWS",
-    "fine-tune": "fine-tune STEPS | fine-tune on | fine-tune off",
-    "set": "set NAME VALUE",
-    "reset": "reset",
-}
 
 
 def apply_to_twin(command: Command, twin: Twin) -> int | None:
     """Has a twin execute the command.
 
-    Returns a new class's index, or the lessons that a late label made; else None.
+    Returns a new class's index, or the lessons that a late label, a relearned class or a named
+    unknown event made; else None.
     Raises DeviceError if the twin refuses it; nothing has changed then.
     """
     if isinstance(command, AddClass):
         return twin.add_class(command.name)
     if isinstance(command, LabelBack):
         return twin.label_back(command.name, command.windows)
+    if isinstance(command, Relearn):
+        return twin.relearn(command.name, command.windows)
+    if isinstance(command, NameUnknown):
+        return twin.name_unknown(command.number, command.name)[1]
     if isinstance(command, RenameClass):
         twin.rename_class(command.old, command.new)
     elif isinstance(command, RemoveClass):
         twin.remove_class(command.name)
     elif isinstance(command, Label):
         twin.label(command.name, command.windows)
+    elif isinstance(command, ClassWeight):
+        twin.set_class_weight(command.name, command.weight)
+    elif isinstance(command, Calibrate):
+        twin.calibrate(command.windows, command.fine_tune_steps)
     elif isinstance(command, FineTune):
         twin.fine_tune(command.steps)
     elif isinstance(command, SetSetting):
@@ -145,104 +191,21 @@ def from_json(value: Mapping[str, Any]) -> Command:
         # bool is an int to Python, but no number to a person.
         if isinstance(given[name], bool) or not isinstance(given[name], allowed):
             raise DeviceError(f"command {what}: {name} is {given[name]!r}, of the wrong type")
-    if kind is SetSetting:
-        given["value"] = float(given["value"])
+    for name in ("value", "weight"):
+        if name in given:
+            given[name] = _finite(what, name, given[name])
     command: Command = kind(**given)
     return command
 
 
-def parse_command(text: str) -> Command:
-    """The command that a line says, as `label tilted 20` or `class add "half stuck"`.
-
-    Raises:
-        DeviceError: not a command; says what would be right.
-    """
+def _finite(what: str, name: str, value: float) -> float:
     try:
-        words = shlex.split(text)
-    except ValueError as error:
-        raise DeviceError(f"{text!r} is no command: {str(error).lower()}") from None
-    if not words or words[0] not in _USAGE:
-        known = ", ".join(_USAGE)
-        raise DeviceError(f"{text!r} is no command; a command begins with one of: {known}")
-    command = _parse_words(words)
-    if command is None:
-        raise DeviceError(f"{text!r} is no command; right would be: {_USAGE[words[0]]}")
-    return command
-
-
-def command_text(command: Command) -> str:
-    """The line that `parse_command` reads back (a gap has no such line: it says just "gap")."""
-    return shlex.join(_words_of(command))
-
-
-def _parse_words(words: list[str]) -> Command | None:
-    if words[0] == "class":
-        return _parse_class(words[1:])
-    if words[0] == "set" and len(words) == 3:
-        value = _number(words[2])
-        return None if value is None else SetSetting(words[1], value)
-    if words[0] == "reset" and len(words) == 1:
-        return Reset()
-    if words[0] == "fine-tune" and len(words) == 2:
-        if words[1] in ("on", "off"):
-            return FineTune(None if words[1] == "on" else 0)
-        steps = _count(words[1])
-        return None if steps is None else FineTune(steps)
-    if words[0] == "label" and len(words) == 2:
-        return Label(None if words[1] == "-" else words[1])
-    if len(words) == 3 and words[0] in ("label", "label-back") and words[1] != "-":
-        windows = _count(words[2])
-        if windows is None or (words[0] == "label-back" and not 1 <= windows <= 0xFFFF):
-            return None
-        return Label(words[1], windows) if words[0] == "label" else LabelBack(words[1], windows)
-    return None
-
-
-def _parse_class(words: list[str]) -> Command | None:
-    if len(words) == 2 and words[0] == "add":
-        return AddClass(words[1])
-    if len(words) == 2 and words[0] == "remove":
-        return RemoveClass(words[1])
-    if len(words) == 3 and words[0] == "rename":
-        return RenameClass(words[1], words[2])
-    return None
-
-
-def _words_of(command: Command) -> list[str]:
-    if isinstance(command, AddClass):
-        return ["class", "add", command.name]
-    if isinstance(command, RenameClass):
-        return ["class", "rename", command.old, command.new]
-    if isinstance(command, RemoveClass):
-        return ["class", "remove", command.name]
-    if isinstance(command, Label):
-        if command.name is None:
-            return ["label", "-"]
-        count = [] if command.windows is None else [str(command.windows)]
-        return ["label", command.name, *count]
-    if isinstance(command, LabelBack):
-        return ["label-back", command.name, str(command.windows)]
-    if isinstance(command, FineTune):
-        words = {None: "on", 0: "off"}
-        return ["fine-tune", words.get(command.steps, str(command.steps))]
-    if isinstance(command, SetSetting):
-        return ["set", command.name, repr(command.value)]
-    return ["reset" if isinstance(command, Reset) else "gap"]
-
-
-def _count(text: str) -> int | None:
-    """0 to 2^32 - 2, the last number being the wire's "until stopped"."""
-    if not (text.isascii() and text.isdigit() and len(text) <= 10):
-        return None
-    return int(text) if int(text) < UNTIL_STOPPED else None
-
-
-def _number(text: str) -> float | None:
-    try:
-        value = float(text)
-    except ValueError:
-        return None
-    return value if math.isfinite(value) else None
+        number = float(value)
+    except OverflowError:
+        number = math.inf
+    if not math.isfinite(number):
+        raise DeviceError(f"command {what}: {name} is {value!r}; it must be a finite number")
+    return number
 
 
 _KINDS: dict[str, Any] = {
@@ -251,6 +214,10 @@ _KINDS: dict[str, Any] = {
     "remove_class": RemoveClass,
     "label": Label,
     "label_back": LabelBack,
+    "relearn": Relearn,
+    "class_weight": ClassWeight,
+    "name_unknown": NameUnknown,
+    "calibrate": Calibrate,
     "fine_tune": FineTune,
     "set": SetSetting,
     "reset": Reset,
@@ -264,6 +231,10 @@ _FIELDS: dict[Any, dict[str, tuple[type, ...]]] = {
     RemoveClass: {"name": (str,)},
     Label: {"name": (str, _NONE), "windows": (int, _NONE)},
     LabelBack: {"name": (str,), "windows": (int,)},
+    Relearn: {"name": (str,), "windows": (int,)},
+    ClassWeight: {"name": (str,), "weight": (int, float)},
+    NameUnknown: {"number": (int,), "name": (str,)},
+    Calibrate: {"windows": (int,), "fine_tune_steps": (int,)},
     FineTune: {"steps": (int, _NONE)},
     SetSetting: {"name": (str,), "value": (int, float)},
     Reset: {},

@@ -81,7 +81,8 @@ def _first_unlabelled(stream: Recording) -> FineTuneStart:
 
 def _recording(where: str, lengths: Sequence[int]) -> FineTuneStart:
     number = where.removeprefix("recording:")
-    if not number.isdecimal() or not 1 <= int(number) <= len(lengths):
+    short = number.isdecimal() and len(number) <= 10  # int() refuses thousands of digits
+    if not (short and 1 <= int(number) <= len(lengths)):
         raise RecordingError(
             f"fine-tuning is to begin at {where!r}; N in recording:N must be 1 to {len(lengths)}"
         )

@@ -21,8 +21,8 @@ from tinyol_sim.train import Progress, Trained, TrainOptions, train
 SCENARIO_RATE_HZ = 119.0
 SCENARIO_FILE = "fan-119hz.npz"
 
-# On the shipped scenario 0.1, 0.2 and 0.5 end within 0.02 of each other in macro-F1. On a real
-# fan, whose classes come in long blocks, more than this forgets faster than it learns.
+# Of the softmax head. With its rehearsal 0.05 to 0.5 end within 0.002 of each other in macro F1 on
+# the shipped scenario, without within 0.005.
 CLASSIFIER_LEARNING_RATE = 0.2
 
 

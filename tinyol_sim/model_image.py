@@ -13,24 +13,28 @@ from numpy.typing import NDArray
 
 from .errors import BundleError
 from .frozen_net.golden_vectors import GoldenVectors
+from .normal_start import NormalStart
 from .settings import SETTINGS
 from .text import printable
 
 MAGIC = b"TOLM"
-FORMAT_VERSION = 2
+FORMAT_VERSION = 3
 ARITHMETIC_VERSION = 1
-FEATURES = ("embedding", "error", "log_error", "log_variance")
+FEATURES = ("embedding", "error", "log_error", "log_variance", "axis_log_variance")
+DEFAULT_FEATURES = ("embedding", "log_error", "axis_log_variance")
 AXES = ("projection", "all")
 CENTRINGS = ("window", "training")
 ERROR_SOURCES = ("frozen", "tuned")
+COVARIANCES = ("diagonal", "full")
 # Sections that decide what the device computes; the rest is only where it starts from.
-IDENTITY = ("PIPE", "LIMS", "NETB")
+IDENTITY = ("PIPE", "LIMS", "NETB", "NORM")
 
 MAX_RATE_HZ = 1e6
 MAX_SCALE = 1e6  # as model.cpp has it
 
 _HEADER = struct.Struct("<4sHH8sI")
 _PIPE = struct.Struct("<fHH4B3f3f3ff")
+_LIMS = struct.Struct("<HHBBHHH")
 _LAYER = struct.Struct("<HHB3xIIII")
 _SECTION = struct.Struct("<4sI")
 
@@ -53,10 +57,13 @@ class Pipeline:
     centre: tuple[float, float, float] = (0.0, 0.0, 0.0)  # g, per channel
     scale: tuple[float, float, float] = (1.0, 1.0, 1.0)  # 1/g, per channel
     offset: float = 0.0
-    features: tuple[str, ...] = FEATURES
+    features: tuple[str, ...] = DEFAULT_FEATURES
     error_source: str = "frozen"
     max_classes: int = 16
     ring_len: int = 64  # feature vectors kept for late labels
+    covariance: str = "diagonal"  # of a class of the Gaussian head
+    rehearsal_rows: int = 112  # feature vectors kept for rehearsal
+    rehearsal_windows: int = 16  # windows kept for it
 
     @property
     def n_channels(self) -> int:
@@ -73,6 +80,7 @@ class Pipeline:
             ("axes", AXES),
             ("centring", CENTRINGS),
             ("error_source", ERROR_SOURCES),
+            ("covariance", COVARIANCES),
         ):
             if getattr(self, field) not in allowed:
                 raise BundleError(
@@ -89,6 +97,8 @@ class Pipeline:
             ("hop", 1, 65535),
             ("max_classes", 1, 65535),
             ("ring_len", 0, 65535),
+            ("rehearsal_rows", 0, 65535),
+            ("rehearsal_windows", 0, 65535),
         ):
             if not lowest <= getattr(self, field) <= highest:
                 raise BundleError(
@@ -101,6 +111,12 @@ class Pipeline:
             raise BundleError(
                 f"projection, centre, scale and offset must be numbers of at most {MAX_SCALE:g}"
             )
+        if self.axes == "projection" and not any(self.projection):
+            raise BundleError(
+                "the projection is 0,0,0: that is no direction, nothing is seen in it"
+            )
+        if not any(self.scale[: self.n_channels]):
+            raise BundleError("the scale is 0: all windows would be alike to the net")
 
     def to_bytes(self) -> bytes:
         """The PIPE section's payload."""
@@ -119,16 +135,30 @@ class Pipeline:
             self.offset,
         )
 
+    def limits_to_bytes(self) -> bytes:
+        """The LIMS section's payload."""
+        return _LIMS.pack(
+            self.max_classes,
+            self.ring_len,
+            COVARIANCES.index(self.covariance),
+            0,
+            self.rehearsal_rows,
+            self.rehearsal_windows,
+            0,
+        )
+
     @classmethod
     def from_bytes(cls, pipe: bytes, lims: bytes) -> Pipeline:
         """Reads PIPE and LIMS back."""
-        if len(pipe) != _PIPE.size or len(lims) != 4:
+        if len(pipe) != _PIPE.size or len(lims) != _LIMS.size:
             raise BundleError("the model image's PIPE or LIMS section has the wrong length")
         f = _PIPE.unpack(pipe)
         axes, centring, bits, source = f[3:7]
+        max_classes, ring_len, covariance, zero, rows, windows, zeros = _LIMS.unpack(lims)
         if axes >= len(AXES) or centring >= len(CENTRINGS) or source >= len(ERROR_SOURCES):
             raise BundleError("the model image's PIPE section has an unknown option")
-        max_classes, ring_len = struct.unpack("<HH", lims)
+        if covariance >= len(COVARIANCES) or zero or zeros:
+            raise BundleError("the model image's LIMS section has an unknown option")
         return cls(
             rate_hz=f[0],
             window_len=f[1],
@@ -143,6 +173,9 @@ class Pipeline:
             error_source=ERROR_SOURCES[source],
             max_classes=max_classes,
             ring_len=ring_len,
+            covariance=COVARIANCES[covariance],
+            rehearsal_rows=rows,
+            rehearsal_windows=windows,
         )
 
 
@@ -202,7 +235,7 @@ def settings_from_bytes(payload: bytes) -> dict[str, float]:
 
 
 def model_id_of(sections: Mapping[str, bytes]) -> str:
-    """The model id in hex: of PIPE, LIMS and NETB, which decide what is computed."""
+    """The model id in hex: of the sections that decide what is computed."""
     digest = hashlib.sha256(struct.pack("<H", ARITHMETIC_VERSION))
     for tag in IDENTITY:
         payload = sections[tag]
@@ -215,15 +248,17 @@ def pack_model_image(
     net_blob: bytes,
     head: HeadStart,
     settings: dict[str, float],
+    normal: NormalStart,
     golden: GoldenVectors,
 ) -> bytes:
     """The whole image, its model id worked out from the sections that decide the computation."""
     sections = {
         "PIPE": pipeline.to_bytes(),
-        "LIMS": struct.pack("<HH", pipeline.max_classes, pipeline.ring_len),
+        "LIMS": pipeline.limits_to_bytes(),
         "NETB": net_blob + bytes(-len(net_blob) % 4),
         "RECO": head.to_bytes(),
         "SETT": settings_to_bytes(settings),
+        "NORM": normal.to_bytes(),
         "TEST": golden.to_bytes(),
     }
     body = b"".join(

@@ -26,7 +26,7 @@ STATUS = {
     -16: "no model loaded",
     -22: "the flash reports a failure, or does not hold what was written",
 }
-NO_ROOM, NOT_FOUND, EXISTS, BAD_NAME, BAD_VALUE = -2, -3, -4, -5, -6
+NOT_FINITE, NO_ROOM, NOT_FOUND, EXISTS, BAD_NAME, BAD_VALUE = -1, -2, -3, -4, -5, -6
 TOO_SMALL, WRONG_MODEL, UNSUPPORTED, NO_MODEL = -7, -12, -14, -16
 
 

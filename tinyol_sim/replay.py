@@ -42,6 +42,8 @@ class Plan:
     settings: device settings that differ from the state's (or, without one, the bundle's).
     state: a state image to go on from; None: what training left.
     chunk_s: seconds of signal between two calls of `progress`.
+    calibrate: from fine_tune_from on, behind the fine-tuning, so many windows say anew what is
+        normal; None = none. It ends, undone, where fine-tuning would.
     """
 
     learn: bool = False
@@ -50,6 +52,7 @@ class Plan:
     settings: Mapping[str, float] = field(default_factory=dict)
     state: bytes | None = None
     chunk_s: float = 10.0
+    calibrate: int | None = None
 
     def __post_init__(self) -> None:
         if LEARN in self.settings:
@@ -69,7 +72,8 @@ class ReplayResult:
     truth: (n,) int16 index into class_names, -1 = no label, or not one for the whole window.
     fine_tune_start: None without fine-tuning.
     fine_tune_end: the class that cut it short; None if nothing did.
-    fine_tune_left: windows of Plan.fine_tune that it did not get.
+    fine_tune_left: windows of Plan.fine_tune that it did not get; calibrate_left: of
+        Plan.calibrate, and then what was normal before stands.
     metrics: the device's own; with Plan.state they include what went before.
     steps_before: fine-tuning steps that Plan.state had taken.
     counters: of this replay alone. settings: in force during it.
@@ -88,6 +92,7 @@ class ReplayResult:
     fine_tune_start: FineTuneStart | None
     fine_tune_end: FineTuneEnd | None
     fine_tune_left: int
+    calibrate_left: int
     metrics: Metrics
     steps_before: int
     counters: dict[str, int]
@@ -139,7 +144,7 @@ def replay(
     stream = concatenate(recordings, name=", ".join(r.name for r in recordings))
     lengths = tuple(recording.n_samples for recording in recordings)
     start, end = None, None
-    if plan.fine_tune:
+    if plan.fine_tune or plan.calibrate:
         start = find_fine_tune_start(plan.fine_tune_from, stream, lengths)
         end = find_fine_tune_end(stream, start.sample)
     twin = Twin(bundle)
@@ -159,6 +164,7 @@ def replay(
             f"{stream.name}: nothing to replay: no stretch without a gap is as long as a window"
             f" of this model, {bundle.pipeline.window_len} samples"
         )
+    left = feeder.left_at_end if any(feeder.left_at_end) else _left(twin, plan)
     class_names = (*twin.classes, *feeder.labels_without_class())
     sample_index = windows.sample_index - before["samples"]
     return ReplayResult(
@@ -172,8 +178,9 @@ def replay(
         class_names=class_names,
         truth=_window_labels(stream, class_names, sample_index, bundle.pipeline.window_len),
         fine_tune_start=start,
-        fine_tune_end=end if feeder.left_at_end else None,
-        fine_tune_left=feeder.left_at_end or twin.counters()["fine_tune_left"],
+        fine_tune_end=end if any(feeder.left_at_end) else None,
+        fine_tune_left=left[0],
+        calibrate_left=left[1],
         metrics=twin.metrics(),
         steps_before=before["reconstruction_steps"],
         counters={name: value - before[name] for name, value in twin.counters().items()},
@@ -206,7 +213,7 @@ class _Feeder:
         end: FineTuneEnd | None,
     ) -> None:
         self.feed_s = 0.0
-        self.left_at_end = 0  # windows of fine-tuning that `end` cut off
+        self.left_at_end = (0, 0)  # windows of fine-tuning and calibrating that `end` cut off
         self._twin, self._stream, self._plan = twin, stream, plan
         self._start, self._end = start, end
         known = twin.classes
@@ -250,10 +257,15 @@ class _Feeder:
         if label is not None and self._plan.learn and self._class_of[label] < 0:
             self._class_of[label] = self._twin.add_class(self._stream.label_names[label])
         if self._start is not None and sample == self._start.sample:
-            self._twin.fine_tune(self._plan.fine_tune)
+            if self._plan.calibrate:
+                self._twin.calibrate(self._plan.calibrate, self._plan.fine_tune or 0)
+            else:
+                self._twin.fine_tune(self._plan.fine_tune)
         if self._end is not None and sample == self._end.sample:
-            self.left_at_end = self._twin.counters()["fine_tune_left"]
+            self.left_at_end = _left(self._twin, self._plan)
             self._twin.fine_tune(0)
+            if self.left_at_end[1]:
+                self._twin.calibrate(None)
 
     def _piece(self, first: int, stop: int) -> Windows:
         gaps = self._stream.gaps
@@ -263,6 +275,12 @@ class _Feeder:
         windows = self._twin.feed(self._stream.samples[first:stop], labels, inside)
         self.feed_s += perf_counter() - began
         return windows
+
+
+def _left(twin: Twin, plan: Plan) -> tuple[int, int]:
+    """Windows that fine-tuning and calibrating still want of what the plan gave them."""
+    steps = twin.counters()["fine_tune_left"] if plan.fine_tune else 0
+    return steps, twin.watch().calibration_windows_left if plan.calibrate else 0
 
 
 def _window_labels(

@@ -43,8 +43,12 @@ _PLOTS = (
     _Plot(
         "timeline",
         "What happened",
-        "Labels as recorded, predictions made before the label was learned from, and the"
-        " reconstruction error.",
+        "Labels as recorded, predictions made before the label was learned from, what the device"
+        " noticed by itself, the anomaly detector's score against its limit of 1, and the"
+        " reconstruction error. An alarm: several anomalies in a row. Unknown: several windows in a"
+        " row that no class explains; their score is the novelty. Moved: the sensor hangs otherwise"
+        " than it did, so that it wants a calibration. Changed: the error's level has shifted, so"
+        " that it wants fine-tuning, or its classes to be learned anew.",
         timeline,
         timeline_remarks,
     ),

@@ -9,7 +9,15 @@ from itertools import pairwise
 import numpy as np
 from numpy.typing import NDArray
 
-from tinyol_sim.commands import AddClass, Command, FineTune, Label, SetSetting, apply_to_twin
+from tinyol_sim.commands import (
+    AddClass,
+    Calibrate,
+    Command,
+    FineTune,
+    Label,
+    SetSetting,
+    apply_to_twin,
+)
 from tinyol_sim.errors import DeviceError
 from tinyol_sim.fine_tune_end import find_fine_tune_end
 from tinyol_sim.fine_tune_start import find_fine_tune_start
@@ -77,6 +85,7 @@ def script_of(
     *,
     learn: bool = True,
     fine_tune: int | None = None,
+    calibrate: int | None = None,
     fine_tune_from: str = "auto",
     lengths: Sequence[int] = (),
     known: Sequence[str] = (),
@@ -90,6 +99,7 @@ def script_of(
             else labels only score the classes that the device knows.
         fine_tune: the first so many windows from fine_tune_from on take a step each; it ends
             early where another class begins.
+        calibrate: behind them so many windows say anew what is normal; it ends as fine-tuning.
         known: the classes of the device at the start.
         settings: turned before the first sample.
 
@@ -107,12 +117,15 @@ def script_of(
             if name is not None and name not in usable:
                 usable.add(name)
                 at.setdefault(index, []).append(AddClass(name))
-    if fine_tune:
+    if fine_tune or calibrate:
         start = find_fine_tune_start(fine_tune_from, stream, lengths)
         end = find_fine_tune_end(stream, start.sample)
-        at.setdefault(start.sample, []).append(FineTune(fine_tune))
+        begin = Calibrate(calibrate, fine_tune or 0) if calibrate else FineTune(fine_tune)
+        at.setdefault(start.sample, []).append(begin)
         if end is not None:
             at.setdefault(end.sample, []).append(FineTune(0))
+            if calibrate:
+                at[end.sample].append(Calibrate(0))
     current: str | None = None
     for index in changes:
         name = _label_at(stream, index)

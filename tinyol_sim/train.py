@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from tinyol_sim.bundle import Bundle
 from tinyol_sim.errors import ModelError, RecordingError
 from tinyol_sim.frozen_net.tflite_model import check_for_arduino_tflm, read_tflite
-from tinyol_sim.model_image import FEATURES, Pipeline
+from tinyol_sim.model_image import DEFAULT_FEATURES, Pipeline
 from tinyol_sim.recordings import Recording
 from tinyol_sim.training.autoencoder import (
     Shape,
@@ -27,6 +27,7 @@ from tinyol_sim.training.autoencoder import (
     reconstruct,
     train_autoencoder,
 )
+from tinyol_sim.training.normal_windows import normal_start
 from tinyol_sim.training.pca import MIN_VARIANCE, principal_axis
 from tinyol_sim.training.train_report import (
     TrainReport,
@@ -62,10 +63,13 @@ class TrainOptions:
     output: str = "linear"
     epochs: int = 100
     seed: int = 0
-    features: tuple[str, ...] = FEATURES
+    features: tuple[str, ...] = DEFAULT_FEATURES
     error_source: str = "tuned"
     threshold_quantile: float = 0.99  # of the error of normal held-out windows
     max_classes: int = 16
+    covariance: str = "diagonal"  # of a class of the Gaussian head, or "full"
+    rehearsal_rows: int = 112  # feature vectors kept for rehearsal
+    rehearsal_windows: int = 16  # windows kept for it
     settings: Mapping[str, float] = field(default_factory=dict)  # go before those found here
 
 
@@ -87,7 +91,8 @@ def train(
     """Trains an autoencoder on the normal windows and makes a bundle of it.
 
     Training cuts a window every quarter of one. The bundle's settings get anomaly.threshold and
-    reconstruction.learning_rate. Equal recordings, options, TensorFlow and CPU give equal bundles.
+    reconstruction.learning_rate, and it says what normal was (normal_start). Equal recordings,
+    options, TensorFlow and CPU give equal bundles.
 
     Args:
         recordings: of one rate; see training_set for what is normal and what is held out.
@@ -118,6 +123,9 @@ def train(
         features=options.features,
         error_source=options.error_source,
         max_classes=options.max_classes,
+        covariance=options.covariance,
+        rehearsal_rows=options.rehearsal_rows,
+        rehearsal_windows=options.rehearsal_windows,
     )
     replace(plain, hop=device_hop)  # refuses an impossible one now, not after the training
     shape = shape_for(options)
@@ -128,7 +136,7 @@ def train(
     )
     pipeline, explained = _fit_pipeline(found, plain, options.output)
     inputs = net_inputs(found.recording.samples, found.starts, pipeline)
-    normal = inputs[found.normal & found.training]
+    inputs_of_normal = inputs[found.normal & found.training]
 
     tensorflow = load_tensorflow()
     losses = [0.0]
@@ -138,7 +146,7 @@ def train(
         tell("training", done, options.epochs)
 
     model = train_autoencoder(
-        normal, shape, epochs=options.epochs, seed=options.seed, progress=after_epoch
+        inputs_of_normal, shape, epochs=options.epochs, seed=options.seed, progress=after_epoch
     )
     tell("converting to int8", 0, 1)
     tflite = convert_int8(model, _representative(inputs, found, pipeline.offset))
@@ -146,21 +154,25 @@ def train(
 
     tell("measuring", 0, 1)
     float_errors = np.mean((reconstruct(model, inputs) - inputs) ** 2, axis=1)
-    errors = window_errors(Bundle.create(tflite, pipeline), found, float_errors)
+    deployed = replace(pipeline, hop=device_hop)
+    normal = normal_start(Bundle.create(tflite, deployed), found)
+    errors = window_errors(Bundle.create(tflite, pipeline, normal=normal), found, float_errors)
     held_out = found.normal & found.held_out
     settings = {
         "anomaly.threshold": float(
             np.quantile(errors.in_force[held_out], options.threshold_quantile)
         ),
-        "reconstruction.learning_rate": _tuning_rate(hidden_activations(model, normal), shape),
+        "reconstruction.learning_rate": _tuning_rate(
+            hidden_activations(model, inputs_of_normal), shape
+        ),
         **options.settings,
     }
     settings = round_figures(settings)
-    bundle = Bundle.create(tflite, replace(pipeline, hop=device_hop), settings=settings)
+    bundle = Bundle.create(tflite, deployed, settings=settings, normal=normal)
     report = TrainReport(
         model_id=bundle.model_id,
         rate_hz=pipeline.rate_hz,
-        training_windows=len(normal),
+        training_windows=len(inputs_of_normal),
         held_out_windows=int(held_out.sum()),
         explained_variance=explained,
         training_loss=losses[-1],
@@ -169,6 +181,7 @@ def train(
         reconstruction_learning_rate=settings["reconstruction.learning_rate"],
         auc_float=pooled_auc(found, errors.float_net),
         auc_int8=pooled_auc(found, errors.int8_net),
+        auc_score=pooled_auc(found, errors.score),
         states=state_figures(found, errors, settings["anomaly.threshold"]),
     )
     provenance = _provenance(recordings, options, shape, report, tensorflow.__version__, date)

@@ -7,7 +7,6 @@ the same samples, labels and commands in the same order, the twin does, bit for 
 from __future__ import annotations
 
 import threading
-from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
@@ -22,6 +21,8 @@ from .refusals import (
     BAD_VALUE,
     EXISTS,
     NO_ROOM,
+    NOT_FINITE,
+    NOT_FOUND,
     TOO_SMALL,
     WRONG_MODEL,
     describe,
@@ -29,90 +30,36 @@ from .refusals import (
     new_refusal,
 )
 from .settings import SETTINGS
+from .twin_reads import (
+    ERROR_QUANTILES,
+    ClassStatus,
+    Metrics,
+    UnknownEvent,
+    Watch,
+    read_class_status,
+    read_metrics,
+    read_unknowns,
+    read_watch,
+    read_weights,
+)
+from .window_results import NOTICES, WINDOW, Windows
 
 if TYPE_CHECKING:
     from .bundle import Bundle
 
+__all__ = [
+    "ERROR_QUANTILES",
+    "NOTICES",
+    "UNTIL_STOPPED",
+    "ClassStatus",
+    "Metrics",
+    "Twin",
+    "UnknownEvent",
+    "Watch",
+    "Windows",
+]
+
 UNTIL_STOPPED = 0xFFFFFFFF
-ERROR_QUANTILES = (0.5, 0.9, 0.99)
-
-_WINDOW = np.dtype(
-    [
-        ("sample_index", "<u8"),
-        ("window_index", "<u8"),
-        ("error", "<f4"),
-        ("tuned_error", "<f4"),
-        ("log_variance", "<f4"),
-        ("confidence", "<f4"),
-        ("loss", "<f4"),
-        ("predicted", "<i2"),
-        ("label", "<i2"),
-        ("anomaly", "?"),
-        ("learned", "?"),
-        ("fine_tuned", "?"),
-        ("reserved", "u1", (5,)),
-    ]
-)
-
-_WINDOW_COLUMNS = tuple(name for name in _WINDOW.names or () if name != "reserved")
-
-
-@dataclass(frozen=True, eq=False)
-class Windows:
-    """What became of each window, one entry a window, in order."""
-
-    sample_index: NDArray[np.int64]  # of the window's last sample, since the state began
-    window_index: NDArray[np.int64]
-    error: NDArray[np.float32]  # the frozen net's mean squared reconstruction error
-    tuned_error: NDArray[np.float32]  # the fine-tuned layer's, before this window's step
-    log_variance: NDArray[np.float32]  # ln g^2
-    confidence: NDArray[np.float32]  # probability of `predicted`
-    loss: NDArray[np.float32]  # cross-entropy before the step; 0 without a label
-    predicted: NDArray[np.int16]  # class index, -1 = no class known
-    label: NDArray[np.int16]  # class index, -1 = unlabelled
-    anomaly: NDArray[np.bool_]
-    learned: NDArray[np.bool_]  # the classifier took a step
-    fine_tuned: NDArray[np.bool_]  # the reconstruction layer took a step
-    features: NDArray[np.float32]  # (n, n_features), unscaled
-    probabilities: NDArray[np.float32]  # (n, n_classes)
-
-    def __len__(self) -> int:
-        return len(self.window_index)
-
-    def __repr__(self) -> str:
-        seen = np.unique(self.label[self.label >= 0]).tolist()
-        predicted = np.unique(self.predicted[self.predicted >= 0]).tolist()
-        return (
-            f"<Windows: {len(self)}, {int(self.anomaly.sum())} above the threshold,"
-            f" labels {seen}, predicted {predicted}>"
-        )
-
-    @classmethod
-    def join(cls, parts: list[Windows]) -> Windows:
-        """One stretch after the other; classes added in between count 0 before they existed."""
-        n_classes = max(part.probabilities.shape[1] for part in parts)
-        arrays: dict[str, Any] = {}
-        for field in fields(cls):
-            pieces = [getattr(part, field.name) for part in parts]
-            if field.name == "probabilities":
-                pieces = [np.pad(p, ((0, 0), (0, n_classes - p.shape[1]))) for p in pieces]
-            arrays[field.name] = np.concatenate(pieces)
-        return cls(**arrays)
-
-
-@dataclass(frozen=True, eq=False)
-class Metrics:
-    """Prequential metrics: each window is predicted before it is learned from."""
-
-    classes: tuple[str, ...]
-    labelled: int  # windows
-    confusion: NDArray[np.int64]  # (k, k), [truth, predicted]
-    accuracy: float
-    macro_f1: float  # over the classes seen or predicted
-    f1: tuple[float, ...]  # per class
-    mean_loss: float  # cross-entropy
-    mean_error: float  # reconstruction error in force
-    error_quantiles: dict[float, float]  # at 0.5, 0.9 and 0.99 (P-square estimates)
 
 
 class Twin:
@@ -177,7 +124,7 @@ class Twin:
             ):
                 raise DeviceError(f"gaps must be rising indices of samples, 0 to {n - 1}")
             capacity = int(lib.tinyol_twin_max_windows(self._handle, n))
-            records = np.zeros(capacity, _WINDOW)
+            records = np.zeros(capacity, WINDOW)
             features = np.zeros((capacity, self.n_features), np.float32)
             probabilities = np.zeros((capacity, self.n_classes), np.float32)
             written = lib.tinyol_twin_feed(
@@ -192,15 +139,7 @@ class Twin:
                 ffi.from_buffer("float *", probabilities, require_writable=True),
                 capacity,
             )
-        columns: dict[str, Any] = {name: records[name][:written].copy() for name in _WINDOW_COLUMNS}
-        for name in ("sample_index", "window_index"):
-            columns[name] = columns[name].astype(np.int64)
-        # Copied to size: a slice would keep the whole, mostly empty buffer alive.
-        return Windows(
-            **columns,
-            features=features[:written].copy(),
-            probabilities=probabilities[:written].copy(),
-        )
+        return Windows.from_records(records[:written], features[:written], probabilities[:written])
 
     def _checked_labels(self, labels: ArrayLike | None, n: int) -> NDArray[np.int16] | None:
         if labels is None:
@@ -290,15 +229,51 @@ class Twin:
 
     def label_back(self, name: str, windows: int) -> int:
         """The last `windows` windows were of this class; returns how many lessons that made."""
+        return self._teach_back(lib.tinyol_twin_label_back, name, windows)
+
+    def relearn(self, name: str, windows: int) -> int:
+        """The class begins anew, from the last `windows` windows; returns how many those were."""
+        return self._teach_back(lib.tinyol_twin_relearn, name, windows)
+
+    def _teach_back(self, call: Any, name: str, windows: int) -> int:
         lessons, refusal = ffi.new("uint16_t *"), new_refusal()
         if not 1 <= windows <= 0xFFFF:
             raise DeviceError(f"windows is {windows}; it must be 1 to 65535")
         with self._lock:
-            status = lib.tinyol_twin_label_back(
-                self._handle, self.class_index(name), windows, lessons, refusal
-            )
+            status = call(self._handle, self.class_index(name), windows, lessons, refusal)
         ensure(status, refusal)
         return int(lessons[0])
+
+    def set_class_weight(self, name: str, weight: float) -> None:
+        """How likely a class is before anything is seen, relative to the others: 1 at first."""
+        refusal = new_refusal()
+        with self._lock:
+            index = self.class_index(name)
+            status = lib.tinyol_twin_set_class_weight(self._handle, index, weight, refusal)
+        if status in (BAD_VALUE, NOT_FINITE):
+            raise DeviceError(f"a class's weight must be 0.000001 to 1000000, not {weight!r}")
+        ensure(status, refusal)
+
+    def name_unknown(self, number: int, name: str) -> tuple[int, int]:
+        """Gives an unknown event a name: a new class, or one that is there, learns its vectors.
+
+        Returns the class's index and how many lessons that made.
+        Raises DeviceError: the event is not kept, or was named before; the name is impossible.
+        """
+        index, lessons = ffi.new("uint16_t *"), ffi.new("uint16_t *")
+        refusal, raw = new_refusal(), _name_bytes(name)
+        event = _count(number, "number")
+        with self._lock:
+            status = lib.tinyol_twin_name_unknown(
+                self._handle, event, raw, len(raw), index, lessons, refusal
+            )
+            kept = ", ".join(str(e.number) for e in self.unknowns()) or "none"
+        if status == NOT_FOUND:
+            raise DeviceError(f"no unknown event {number} is kept; there are: {kept}")
+        if status == EXISTS:
+            raise DeviceError(f"unknown event {number} was named before")
+        self._ensure_name(status, refusal, name)
+        return int(index[0]), int(lessons[0])
 
     # --- training and settings -----------------------------------------------------------
 
@@ -309,6 +284,20 @@ class Twin:
         with self._lock:
             ensure(lib.tinyol_twin_fine_tune(self._handle, count, refusal), refusal)
 
+    def calibrate(self, windows: int | None, fine_tune_steps: int = 0) -> None:
+        """Takes what normal is, and gravity's direction, anew from the next `windows` windows.
+
+        Before them, `fine_tune_steps` windows each take a fine-tuning step. No anomaly is told
+        meanwhile. None or 0 windows end a calibration that is under way.
+        """
+        refusal = new_refusal()
+        counts = _count(fine_tune_steps, "fine_tune_steps"), _count(windows or 0, "windows")
+        with self._lock:
+            status = lib.tinyol_twin_calibrate(self._handle, *counts, refusal)
+        if status == BAD_VALUE:
+            raise DeviceError(f"a calibration takes at least {refusal.need} windows, not {windows}")
+        ensure(status, refusal)
+
     def set(self, name: str, value: float) -> None:
         """Turns one setting; DeviceError says its range if the value is outside."""
         info = SETTINGS.get(name)
@@ -317,7 +306,7 @@ class Twin:
         refusal = new_refusal()
         with self._lock:
             status = lib.tinyol_twin_set(self._handle, info.id, value, refusal)
-        if status in (BAD_VALUE, -1):
+        if status in (BAD_VALUE, NOT_FINITE):
             kind = "a whole number" if info.integral else "a number"
             raise DeviceError(
                 f"{name} must be {kind} from {info.minimum:g} to {info.maximum:g}, not {value!r}"
@@ -346,27 +335,7 @@ class Twin:
     def metrics(self) -> Metrics:
         """How well it has done since the state began."""
         with self._lock:
-            k = self.n_classes
-            raw = ffi.new("tinyol_metrics *")
-            confusion, f1 = np.zeros((k, k), np.uint32), np.zeros(k, np.float32)
-            lib.tinyol_twin_metrics(
-                self._handle,
-                raw,
-                ffi.from_buffer("uint32_t *", confusion, require_writable=True),
-                ffi.from_buffer("float *", f1, require_writable=True),
-            )
-            names = tuple(self.classes)
-        return Metrics(
-            classes=names,
-            labelled=raw.labelled,
-            confusion=confusion.astype(np.int64),
-            accuracy=raw.accuracy,
-            macro_f1=raw.macro_f1,
-            f1=tuple(float(value) for value in f1),
-            mean_loss=raw.mean_loss,
-            mean_error=raw.mean_error,
-            error_quantiles=dict(zip(ERROR_QUANTILES, raw.error_quantile, strict=True)),
-        )
+            return read_metrics(self._handle, self.classes)
 
     def counters(self) -> dict[str, int]:
         """Samples, windows, gaps, refusals, and steps taken and skipped."""
@@ -376,18 +345,29 @@ class Twin:
         return {name: int(getattr(raw, name)) for name, _ in ffi.typeof(raw[0]).fields}
 
     def weights(self) -> dict[str, NDArray[np.float32]]:
-        """`softmax` (k, d), `reconstruction` (n_out, n_in) and its `bias` (n_out,), copied."""
+        """All that the layers learned, copied; k classes of d features.
+
+        `softmax` (k, d), `softmax_bias` (k,); `gaussian_mean` (k, d), `gaussian_spread` (k, s):
+        variances with s = d, or the rows of the covariance's Cholesky factor up to the diagonal,
+        s = d (d + 1) / 2; `reconstruction` (n_out, n_in) and its `bias` (n_out,).
+        """
         with self._lock:
-            arrays = {
-                "softmax": np.zeros((self.n_classes, self.n_features), np.float32),
-                "reconstruction": np.zeros((self.n_outputs, self.n_hidden), np.float32),
-                "bias": np.zeros(self.n_outputs, np.float32),
-            }
-            lib.tinyol_twin_weights(
-                self._handle,
-                *(ffi.from_buffer("float *", a, require_writable=True) for a in arrays.values()),
-            )
-        return arrays
+            return read_weights(self._handle, self.n_classes)
+
+    def watch(self) -> Watch:
+        """What it holds for normal, its alarms, its calibration, and drift."""
+        with self._lock:
+            return read_watch(self._handle)
+
+    def unknowns(self) -> list[UnknownEvent]:
+        """Stretches that no class explained, the latest first; the device keeps the last two."""
+        with self._lock:
+            return read_unknowns(self._handle)
+
+    def class_status(self) -> list[ClassStatus]:
+        """Lessons, weight and limit of each class."""
+        with self._lock:
+            return read_class_status(self._handle, self.classes)
 
     def statistics(self) -> tuple[int, NDArray[np.float32], NDArray[np.float32]]:
         """Count, running mean (d,) and running population variance (d,) of the features."""

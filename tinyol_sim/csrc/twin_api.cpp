@@ -4,9 +4,9 @@
 #include <memory>
 
 #include "float_mode.h"
-#include "loaded_device.h"
 #include "refusal.h"
 #include "tinyol/float_math.h"
+#include "twin.h"
 
 namespace {
 
@@ -31,28 +31,20 @@ void copy_window(const tinyol::WindowResult& from, tinyol_window* to) {
   to->log_variance = from.log_variance;
   to->confidence = from.confidence;
   to->loss = from.loss;
+  to->score = from.score;
+  to->novelty = from.novelty;
   to->predicted = from.predicted;
   to->label = from.label;
+  to->notices = from.notices;
   to->anomaly = from.anomaly;
   to->learned = from.learned;
   to->fine_tuned = from.fine_tuned;
-  memset(to->reserved, 0, sizeof(to->reserved));
+  to->alarm = from.alarm;
+  to->unknown = from.unknown;
+  to->reserved = 0;
 }
 
-constexpr int kNoColumn = tinyol::kNoClass - 1;  // differs from every label
-
 }  // namespace
-
-struct tinyol_twin : tinyol::LoadedDevice {
-  // The last value of the label column that feed() was given: one stream may come in pieces.
-  int column = kNoColumn;
-
-  // After a command that may have changed the label: the column's next value counts anew.
-  int relabelled(int status) {
-    if (status == 0) column = kNoColumn;
-    return status;
-  }
-};
 
 extern "C" {
 
@@ -103,7 +95,9 @@ uint64_t tinyol_twin_feed(tinyol_twin* twin, const float* samples, uint64_t n,
         device.label(twin->column, tinyol::kUntilStopped, nullptr);
       }
     }
-    if (!device.push_sample(samples + 3 * i, &result) || written >= capacity) continue;
+    if (!device.push_sample(samples + 3 * i, &result)) continue;
+    twin->last = result;
+    if (written >= capacity) continue;
     copy_window(result, &windows[written]);
     memcpy(features + written * n_features, device.learner().features(),
            n_features * sizeof(float));
@@ -164,6 +158,32 @@ const char* tinyol_twin_class_name(const tinyol_twin* twin, uint16_t index) {
   return twin->device.state().classes.names[index];
 }
 
+int tinyol_twin_set_class_weight(tinyol_twin* twin, uint16_t index, float weight,
+                                 tinyol_refusal* refusal) {
+  return guarded(refusal,
+                 [&](Refusal* why) { return twin->device.set_class_weight(index, weight, why); });
+}
+
+int tinyol_twin_relearn(tinyol_twin* twin, int class_index, uint16_t windows, uint16_t* lessons,
+                        tinyol_refusal* refusal) {
+  return guarded(refusal, [&](Refusal* why) {
+    return twin->device.relearn(class_index, windows, lessons, why);
+  });
+}
+
+int tinyol_twin_name_unknown(tinyol_twin* twin, uint32_t number, const char* name, uint32_t length,
+                             uint16_t* index, uint16_t* lessons, tinyol_refusal* refusal) {
+  return guarded(refusal, [&](Refusal* why) {
+    return twin->device.name_unknown(number, name, length, index, lessons, why);
+  });
+}
+
+int tinyol_twin_calibrate(tinyol_twin* twin, uint32_t fine_tune_steps, uint32_t windows,
+                          tinyol_refusal* refusal) {
+  return guarded(
+      refusal, [&](Refusal* why) { return twin->device.calibrate(fine_tune_steps, windows, why); });
+}
+
 int tinyol_twin_fine_tune(tinyol_twin* twin, uint32_t steps, tinyol_refusal* refusal) {
   return guarded(refusal, [&](Refusal* why) { return twin->device.fine_tune(steps, why); });
 }
@@ -177,7 +197,7 @@ float tinyol_twin_get(const tinyol_twin* twin, int setting_index) {
 }
 
 int tinyol_twin_reset(tinyol_twin* twin, tinyol_refusal* refusal) {
-  return twin->relabelled(guarded(refusal, [&](Refusal* why) { return twin->device.reset(why); }));
+  return twin->began_anew(guarded(refusal, [&](Refusal* why) { return twin->device.reset(why); }));
 }
 
 void tinyol_twin_counters(const tinyol_twin* twin, tinyol_counters* counters) {
@@ -187,9 +207,9 @@ void tinyol_twin_counters(const tinyol_twin* twin, tinyol_counters* counters) {
   counters->gaps = state.counters.gaps;
   counters->refused_samples = state.counters.refused_samples;
   counters->refused_windows = state.counters.refused_windows;
-  counters->classifier_steps = state.classifier.steps.applied;
-  counters->classifier_not_finite = state.classifier.steps.not_finite;
-  counters->classifier_over_limit = state.classifier.steps.over_limit;
+  counters->classifier_steps = state.classifier.lessons;
+  counters->classifier_not_finite = state.classifier.softmax.steps.not_finite;
+  counters->classifier_over_limit = state.classifier.softmax.steps.over_limit;
   counters->reconstruction_steps = state.reconstruction.steps.applied;
   counters->reconstruction_not_finite = state.reconstruction.steps.not_finite;
   counters->reconstruction_over_limit = state.reconstruction.steps.over_limit;
@@ -217,14 +237,23 @@ void tinyol_twin_metrics(const tinyol_twin* twin, tinyol_metrics* metrics, uint3
   }
 }
 
-void tinyol_twin_weights(const tinyol_twin* twin, float* classifier, float* reconstruction,
+void tinyol_twin_weights(const tinyol_twin* twin, float* softmax, float* softmax_bias,
+                         float* gaussian_mean, float* gaussian_spread, float* reconstruction,
                          float* bias) {
   const tinyol::LearnedState& state = twin->device.state();
-  const tinyol::SoftmaxHead& c = state.classifier;
-  memcpy(classifier, c.weights, sizeof(float) * c.n_classes * c.n_features);
+  const tinyol::SoftmaxHead& s = state.classifier.softmax;
+  memcpy(softmax, s.weights, sizeof(float) * s.n_classes * s.n_features);
+  memcpy(softmax_bias, s.bias, sizeof(float) * s.n_classes);
+  const tinyol::GaussianHead& g = state.classifier.gaussian;
+  memcpy(gaussian_mean, g.mean, sizeof(float) * g.n_classes * g.n_features);
+  memcpy(gaussian_spread, g.spread, sizeof(float) * g.n_classes * g.spread_length());
   const tinyol::ReconstructionHead& r = state.reconstruction;
   memcpy(reconstruction, r.weights, sizeof(float) * r.n_outputs * r.n_hidden);
   memcpy(bias, r.bias, sizeof(float) * r.n_outputs);
+}
+
+uint16_t tinyol_twin_spread_length(const tinyol_twin* twin) {
+  return twin->device.state().classifier.gaussian.spread_length();
 }
 
 void tinyol_twin_statistics(const tinyol_twin* twin, uint32_t* count, float* mean,
@@ -245,7 +274,7 @@ uint32_t tinyol_twin_export(const tinyol_twin* twin, uint8_t* out, uint32_t capa
 
 int tinyol_twin_import(tinyol_twin* twin, const uint8_t* image, uint32_t length,
                        tinyol_refusal* refusal) {
-  return twin->relabelled(guarded(
+  return twin->began_anew(guarded(
       refusal, [&](Refusal* why) { return twin->device.import_state(image, length, why); }));
 }
 

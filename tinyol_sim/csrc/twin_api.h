@@ -24,12 +24,17 @@ typedef struct {
   float log_variance;
   float confidence;
   float loss;
+  float score;
+  float novelty;
   int16_t predicted;
   int16_t label;
+  uint16_t notices; /* bits: tinyol_notice_name() */
   uint8_t anomaly;
   uint8_t learned;
   uint8_t fine_tuned;
-  uint8_t reserved[5];
+  uint8_t alarm;
+  uint8_t unknown;
+  uint8_t reserved;
 } tinyol_window;
 
 typedef struct {
@@ -56,6 +61,43 @@ typedef struct {
   float error_quantile[3]; /* 0.5, 0.9, 0.99 */
   uint32_t labelled;
 } tinyol_metrics;
+
+typedef struct {
+  uint32_t normal_windows;
+  float mean[2];       /* ln error, ln variance */
+  float covariance[3]; /* ee, ev, vv */
+  float limit;         /* of d2; 0 while the detector settles */
+  float score;         /* of the last window fed; 0 before */
+  uint32_t alarms;     /* since the state began */
+  uint8_t alarm;
+  uint8_t moved;
+  uint8_t changed;
+  uint8_t unknown;                   /* the last window fed was */
+  uint32_t calibration_steps_left;   /* of its fine-tuning */
+  uint32_t calibration_windows_left; /* 0: none is under way */
+  float gravity_reference[3];        /* g */
+  float gravity[3];
+  float tilt_deg;
+  float up;
+  float down;
+} tinyol_watch;
+
+typedef struct {
+  uint64_t first_sample;
+  uint64_t last_sample;
+  uint32_t number;
+  uint32_t windows;
+  float peak_novelty;
+  uint16_t kept; /* vectors */
+  uint8_t named;
+  uint8_t open; /* it goes on */
+} tinyol_unknown_event;
+
+typedef struct {
+  uint32_t lessons;
+  float weight;
+  float limit; /* of d2; 0 while the class is young */
+} tinyol_class_status;
 
 typedef struct {
   uint16_t id;
@@ -102,7 +144,16 @@ int tinyol_twin_remove_class(tinyol_twin* twin, uint16_t index, tinyol_refusal* 
 uint16_t tinyol_twin_n_classes(const tinyol_twin* twin);
 const char* tinyol_twin_class_name(const tinyol_twin* twin, uint16_t index);
 
+int tinyol_twin_set_class_weight(tinyol_twin* twin, uint16_t index, float weight,
+                                 tinyol_refusal* refusal);
+int tinyol_twin_relearn(tinyol_twin* twin, int class_index, uint16_t windows, uint16_t* lessons,
+                        tinyol_refusal* refusal);
+int tinyol_twin_name_unknown(tinyol_twin* twin, uint32_t number, const char* name, uint32_t length,
+                             uint16_t* index, uint16_t* lessons, tinyol_refusal* refusal);
+
 int tinyol_twin_fine_tune(tinyol_twin* twin, uint32_t steps, tinyol_refusal* refusal);
+int tinyol_twin_calibrate(tinyol_twin* twin, uint32_t fine_tune_steps, uint32_t windows,
+                          tinyol_refusal* refusal);
 int tinyol_twin_set(tinyol_twin* twin, uint16_t setting_id, float value, tinyol_refusal* refusal);
 float tinyol_twin_get(const tinyol_twin* twin, int setting_index);
 int tinyol_twin_reset(tinyol_twin* twin, tinyol_refusal* refusal);
@@ -111,14 +162,29 @@ void tinyol_twin_counters(const tinyol_twin* twin, tinyol_counters* counters);
 /* confusion: n_classes squared, row-major [truth][predicted]; f1: n_classes. */
 void tinyol_twin_metrics(const tinyol_twin* twin, tinyol_metrics* metrics, uint32_t* confusion,
                          float* f1);
-void tinyol_twin_weights(const tinyol_twin* twin, float* classifier, float* reconstruction,
+/* softmax (k, d), its bias (k); the Gaussian head's mean (k, d) and spread (k, spread_length);
+   the reconstruction layer's weights and bias. */
+void tinyol_twin_weights(const tinyol_twin* twin, float* softmax, float* softmax_bias,
+                         float* gaussian_mean, float* gaussian_spread, float* reconstruction,
                          float* bias);
+uint16_t tinyol_twin_spread_length(const tinyol_twin* twin);
 void tinyol_twin_statistics(const tinyol_twin* twin, uint32_t* count, float* mean, float* variance);
+void tinyol_twin_watch(const tinyol_twin* twin, tinyol_watch* watch);
+/* The events kept, the latest first; returns how many. events: room for tinyol_most_unknown();
+   vectors: (tinyol_most_unknown(), tinyol_most_vectors(), n_features). */
+uint16_t tinyol_twin_unknown(const tinyol_twin* twin, tinyol_unknown_event* events, float* vectors);
+uint16_t tinyol_most_unknown(void);
+uint16_t tinyol_most_vectors(void);
+/* n_classes of them. */
+void tinyol_twin_class_status(const tinyol_twin* twin, tinyol_class_status* status);
 
 uint32_t tinyol_twin_max_image_bytes(const tinyol_twin* twin);
 uint32_t tinyol_twin_export(const tinyol_twin* twin, uint8_t* out, uint32_t capacity);
 int tinyol_twin_import(tinyol_twin* twin, const uint8_t* image, uint32_t length,
                        tinyol_refusal* refusal);
+
+/* Bit `index` of a window's notices, or NULL behind the last. */
+const char* tinyol_notice_name(int index);
 
 int tinyol_setting_count(void);
 tinyol_setting tinyol_setting_at(int index);

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from tinyol_sim.replay import ReplayResult
 from tinyol_sim.settings import SETTINGS
 
-THRESHOLD = "anomaly.threshold"
+THRESHOLD, DETECTOR = "anomaly.threshold", "anomaly.detector"
 NO_LABEL = "no label"
 BEFORE, END, AFTER, ALL = "before", "end of fine-tuning", "after", "all"
 
@@ -26,12 +26,14 @@ class ErrorGroup:
 
     phase: BEFORE, END, AFTER or ALL; label: a class name or None.
     frozen: (n,) errors; tuned: (n,) errors, None where no layer had been fine-tuned yet.
+    anomaly: (n,) whether the device said so.
     """
 
     phase: str
     label: str | None
     frozen: NDArray[np.float32]
     tuned: NDArray[np.float32] | None
+    anomaly: NDArray[np.bool_]
 
     @property
     def name(self) -> str:
@@ -43,8 +45,10 @@ class ErrorGroup:
 
 
 def threshold_of(result: ReplayResult) -> float | None:
-    """The error above which a window is an anomaly; None where none was ever set."""
+    """The error above which a window is an anomaly; None where that is not what decides."""
     value = result.settings[THRESHOLD]
+    if result.settings[DETECTOR]:
+        return None
     return None if value >= SETTINGS[THRESHOLD].maximum else value
 
 
@@ -62,7 +66,9 @@ def error_groups(result: ReplayResult) -> list[ErrorGroup]:
     late = windows.fine_tuned & (index >= steps[-max(1, len(steps) // 4)])
     return [
         *_by_label(result, index < steps[0], BEFORE),
-        ErrorGroup(END, None, windows.error[late], windows.tuned_error[late]),
+        ErrorGroup(
+            END, None, windows.error[late], windows.tuned_error[late], windows.anomaly[late]
+        ),
         *_by_label(result, index > steps[-1], AFTER),
     ]
 
@@ -73,6 +79,9 @@ def _by_label(result: ReplayResult, chosen: NDArray[np.bool_], phase: str) -> li
     for index, label in enumerate([*result.class_names, None]):
         mask = chosen & (result.truth == (-1 if label is None else index))
         if np.any(mask):
-            errors = result.windows.tuned_error[mask] if tuned else None
-            groups.append(ErrorGroup(phase, label, result.windows.error[mask], errors))
+            windows = result.windows
+            errors = windows.tuned_error[mask] if tuned else None
+            groups.append(
+                ErrorGroup(phase, label, windows.error[mask], errors, windows.anomaly[mask])
+            )
     return groups

@@ -10,6 +10,7 @@ from tinyol_sim.fine_tune_end import NORMAL
 from tinyol_sim.replay import ReplayResult
 from tinyol_sim.reporting import scores
 from tinyol_sim.reporting.error_groups import AFTER, END, THRESHOLD, error_groups, threshold_of
+from tinyol_sim.reporting.notices import MOVED, notices
 
 MAX_ABOVE_THRESHOLD = 0.05  # share of normal windows; training leaves one in a hundred
 
@@ -18,6 +19,8 @@ def replay_notes(result: ReplayResult) -> list[str]:
     """A sentence for each thing; empty if all went as planned."""
     return [
         *_about_fine_tuning(result),
+        *_about_calibration(result),
+        *_about_advice(result),
         *_about_threshold(result),
         *_about_labels(result),
         *_about_showings(result),
@@ -39,6 +42,29 @@ def _about_fine_tuning(result: ReplayResult) -> list[str]:
         f"Fine-tuning took {asked - left:,} of {counted(asked, 'window')}: it ended where"
         f" {end.label} begins, at {end.sample / result.stream.rate_hz:.1f} s, so as not to get"
         f" used to {end.label}."
+    ]
+
+
+def _about_calibration(result: ReplayResult) -> list[str]:
+    left, asked = result.calibrate_left, result.plan.calibrate
+    if not left or asked is None:
+        return []
+    return [
+        f"The calibration saw {asked - left:,} of {counted(asked, 'window')}: what was normal"
+        " before stands."
+    ]
+
+
+def _about_advice(result: ReplayResult) -> list[str]:
+    """A move that nobody dealt with."""
+    moved = [notice for notice in notices(result) if notice.kind == MOVED and notice.open]
+    if not moved or result.plan.calibrate:
+        return []
+    at_s = result.time_s[moved[0].first]
+    return [
+        f"From {at_s:.1f} s on the sensor hangs otherwise than it did, and what counts as normal"
+        " is still what it was before: `--calibrate 200` here, `tinyol calibrate` on a board, takes"
+        " it anew."
     ]
 
 

@@ -12,6 +12,7 @@ from tinyol_sim.counted import counted
 from tinyol_sim.replay import ReplayResult
 from tinyol_sim.reporting import scores
 from tinyol_sim.reporting.error_groups import END, error_groups, threshold_of
+from tinyol_sim.reporting.notices import ALARM, TITLES, UNKNOWN, notices
 from tinyol_sim.reporting.replay_notes import replay_notes
 
 ERROR_COLUMNS = (
@@ -20,9 +21,11 @@ ERROR_COLUMNS = (
     "frozen net",
     "fine-tuned",
     "change",
-    "> threshold",
+    "anomalies",
 )
 CLASS_COLUMNS = ("class", "labelled windows", "F1")
+NOTICE_COLUMNS = ("noticed", "from", "to", "largest score")
+MAX_NOTICE_ROWS = 30
 _MANY = 4  # more recordings than this are counted, not named
 
 
@@ -45,6 +48,8 @@ def summarise(result: ReplayResult) -> dict[str, Any]:
         "gaps": len(stream.gaps),
         "windows": len(result.windows),
         "anomalies": int(result.windows.anomaly.sum()),
+        "unknown_windows": int(result.windows.unknown.sum()),
+        "notices": _notices(result),
         "fine_tuning": _fine_tuning(result),
         "threshold": threshold_of(result),
         "errors": _errors(result),
@@ -68,10 +73,12 @@ def _fine_tuning(result: ReplayResult) -> dict[str, Any] | None:
     if start is None:
         return None
     return {
-        "asked": result.plan.fine_tune,
+        "asked": result.plan.fine_tune or 0,
         "steps": result.counters["reconstruction_steps"],
         "from_s": start.sample / result.stream.rate_hz,
         "from": start.why,
+        "calibrate": result.plan.calibrate or 0,
+        "calibrate_left": result.calibrate_left,
         "windows_left": result.fine_tune_left,
         "ended": _fine_tuning_end(result),
     }
@@ -84,6 +91,21 @@ def _fine_tuning_end(result: ReplayResult) -> str:
     return "the end of the recordings" if result.fine_tune_left else "as many as asked"
 
 
+def _notices(result: ReplayResult) -> list[dict[str, Any]]:
+    time_s = result.time_s
+    return [
+        {
+            "kind": notice.kind,
+            "from_s": float(time_s[notice.first]),
+            "to_s": float(time_s[notice.last]) if notice.lasts else None,
+            "open": notice.open,
+            "windows": max(1, notice.last - notice.first + notice.open),
+            "peak": notice.peak,
+        }
+        for notice in notices(result)
+    ]
+
+
 def _errors(result: ReplayResult) -> list[dict[str, Any]]:
     threshold = threshold_of(result)
     rows = []
@@ -93,6 +115,7 @@ def _errors(result: ReplayResult) -> list[dict[str, Any]]:
             "phase": group.phase,
             "label": group.label,
             "windows": len(group.frozen),
+            "anomalies": float(np.mean(group.anomaly)),
         }
         for kind, errors in (("frozen", group.frozen), ("tuned", group.tuned)):
             mean = None if errors is None else float(np.mean(errors, dtype=np.float64))
@@ -161,9 +184,33 @@ def headline(summary: Mapping[str, Any]) -> list[tuple[str, str]]:
         n_classes = counted(len(classifier["classes"]), "class", "classes")
         rows.append(("classifier", f"{n_classes}, {taught}"))
         rows.append(("macro F1", _f1_text(classifier)))
+    rows.append(("anomalies", _anomalies_text(summary)))
+    if found := [n for n in summary["notices"] if n["kind"] == UNKNOWN]:
+        count = counted(summary["unknown_windows"], "window")
+        rows.append(("unknown", f"{count}, {counted(len(found), 'stretch', 'stretches')}"))
+    return rows
+
+
+def _anomalies_text(summary: Mapping[str, Any]) -> str:
+    alarms = sum(notice["kind"] == ALARM for notice in summary["notices"])
+    share = _percent(summary["anomalies"] / summary["windows"])
+    text = f"{counted(summary['anomalies'], 'window')}, {share}; {counted(alarms, 'alarm')}"
     if summary["threshold"] is not None:
-        share = _percent(summary["anomalies"] / windows)
-        rows.append(("above threshold", f"{counted(summary['anomalies'], 'window')}, {share}"))
+        text += f"; above the threshold of {summary['threshold']:.3g}"
+    return text
+
+
+def notice_rows(summary: Mapping[str, Any]) -> list[tuple[str, ...]]:
+    """Under NOTICE_COLUMNS, what the device noticed by itself; the first MAX_NOTICE_ROWS."""
+    rows: list[tuple[str, ...]] = []
+    for notice in summary["notices"][:MAX_NOTICE_ROWS]:
+        until = "the end" if notice["open"] else "–"
+        if notice["to_s"] is not None and not notice["open"]:
+            until = f"{notice['to_s']:.1f} s"
+        peak = "–" if notice["peak"] is None else f"{notice['peak']:.3g}"
+        rows.append((TITLES[notice["kind"]], f"{notice['from_s']:.1f} s", until, peak))
+    if (more := len(summary["notices"]) - MAX_NOTICE_ROWS) > 0:
+        rows.append((f"{more:,} more", "", "", ""))
     return rows
 
 
@@ -173,7 +220,8 @@ def error_rows(summary: Mapping[str, Any]) -> list[tuple[str, ...]]:
     for row in summary["errors"]:
         shares = [row["above_threshold_frozen"], row["above_threshold_tuned"]]
         above = " → ".join(_percent(share) for share in shares if share is not None)
-        rows.append((row["group"], f"{row['windows']:,}", *_error_cells(row), above or "–"))
+        above = above or _percent(row["anomalies"])
+        rows.append((row["group"], f"{row['windows']:,}", *_error_cells(row), above))
     return rows
 
 
@@ -198,6 +246,9 @@ def _fine_tuning_text(fine_tuning: Mapping[str, Any] | None) -> str:
         return "none"
     start = f"{fine_tuning['from_s']:.1f} s ({fine_tuning['from']})"
     text = f"{counted(fine_tuning['steps'], 'step')} from {start}"
+    if fine_tuning["calibrate"]:
+        done = fine_tuning["calibrate"] - fine_tuning["calibrate_left"]
+        text += f", then calibrated on {done:,} of {counted(fine_tuning['calibrate'], 'window')}"
     if fine_tuning["windows_left"]:
         text += f" of {fine_tuning['asked']:,} asked for, until {fine_tuning['ended']}"
     return text

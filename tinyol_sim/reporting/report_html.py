@@ -18,9 +18,11 @@ from tinyol_sim.reporting.plot_style import DARK, DPI, LIGHT, PAGE_DPI, Theme
 from tinyol_sim.reporting.replay_summary import (
     CLASS_COLUMNS,
     ERROR_COLUMNS,
+    NOTICE_COLUMNS,
     class_rows,
     error_rows,
     headline,
+    notice_rows,
     short_float,
 )
 from tinyol_sim.settings import SETTINGS
@@ -49,6 +51,8 @@ def render_html(
     shown = {picture.name: _figure(picture) for picture in pictures}
     for picture in pictures:
         parts += [f"<h2>{escape(picture.title)}</h2>", shown[picture.name]]
+        if picture.name == "timeline" and (rows := notice_rows(summary)):
+            parts.append(_table(NOTICE_COLUMNS, rows))
         if picture.name == "error":
             parts.append(_table(ERROR_COLUMNS, error_rows(summary)))
         if picture.name == "f1" and (rows := class_rows(summary)):

@@ -1,4 +1,4 @@
-"""The course of a replay: labels over predictions over reconstruction error, by time."""
+"""The course of a replay by time: labels, predictions, what was noticed, score and error."""
 
 from __future__ import annotations
 
@@ -11,20 +11,13 @@ from numpy.typing import NDArray
 
 from tinyol_sim.counted import counted
 from tinyol_sim.replay import ReplayResult
-from tinyol_sim.reporting.error_groups import NO_LABEL, threshold_of
-from tinyol_sim.reporting.plot_style import (
-    WIDTH_IN,
-    Theme,
-    contrasting,
-    log_ticks,
-    new_figure,
-    style,
-    threshold_line,
-)
+from tinyol_sim.reporting.error_groups import NO_LABEL
+from tinyol_sim.reporting.noticed_band import band_height, draw_noticed
+from tinyol_sim.reporting.notices import notices
+from tinyol_sim.reporting.plot_style import WIDTH_IN, Theme, contrasting, new_figure, style
+from tinyol_sim.reporting.trace_plot import MAX_COLUMNS, draw_errors, draw_scores, has_scores
 
-MAX_COLUMNS = 1500  # more windows than this are shown by their shares and quantiles
 MAX_GAPS = 60  # more gaps than this would hide what they part
-MAX_DOTS = 100  # up to as many windows each gets a dot
 Colour = tuple[float, float, float]
 _BAND_ROWS = 30
 _FINE_COLUMNS = 8 * MAX_COLUMNS  # of a band that shows each window for itself
@@ -32,24 +25,41 @@ NO_PREDICTION = "no prediction"
 
 
 def timeline(result: ReplayResult, theme: Theme) -> Figure | str:
-    """Truth band, predicted band, error trace with threshold; seconds on the time axis."""
+    """Bands of truth, predictions and notices over traces of score and error; seconds."""
     entries = _legend(result, theme)
     names = [name for name, _ in entries]
     n_columns = max(1, int(WIDTH_IN / (0.6 + 0.1 * max(map(len, names)))))
-    figure = new_figure(theme, 4.4 + 0.2 * (-(-len(entries) // n_columns)))
-    truth_axes, predicted_axes, error_axes = figure.subplots(
-        3, 1, sharex=True, height_ratios=(1, 1, 6)
-    )
+    found = notices(result)
+    # What is drawn, from top to bottom, and how high each is.
+    heights = {"label": 0.45, "predicted": 0.45}
+    if found:
+        heights["noticed"] = band_height(found)
+    if has_scores(result):
+        heights["score"] = 1.6
+    heights["error"] = 2.6
+    legend_in = 0.2 * (-(-len(entries) // n_columns))
+    figure = new_figure(theme, 0.9 + sum(heights.values()) + legend_in)
+    drawn = figure.subplots(len(heights), 1, sharex=True, height_ratios=tuple(heights.values()))
+    axes_of = dict(zip(heights, drawn, strict=True))
+    truth_axes, predicted_axes = axes_of["label"], axes_of["predicted"]
+    error_axes = axes_of["error"]
     duration_s = result.stream.duration_s
     column = _columns(result)
     predicted = result.windows.predicted
     _draw_band(truth_axes, "label", result.truth, theme.no_label, column, result, theme)
     _draw_band(predicted_axes, "predicted", predicted, theme.no_prediction, column, result, theme)
     _name_stretches(truth_axes, result, theme)
-    _draw_errors(error_axes, column, result, theme)
+    if found:
+        draw_noticed(axes_of["noticed"], found, result, theme)
+    draw_errors(error_axes, column, result, theme)
+    traces = [error_axes]
+    if "score" in axes_of:
+        draw_scores(axes_of["score"], column, result, theme)
+        traces.append(axes_of["score"])
     for gap in _gaps_drawn(result):
         at = gap / result.stream.rate_hz
-        error_axes.axvline(at, color=theme.quiet, linewidth=0.7, linestyle=":", zorder=1)
+        for axes in traces:
+            axes.axvline(at, color=theme.quiet, linewidth=0.7, linestyle=":", zorder=1)
     error_axes.set_xlim(0, duration_s)
     error_axes.set_xlabel("time in the recordings, s")
     figure.legend(
@@ -178,69 +188,3 @@ def _name_stretches(axes: Axes, result: ReplayResult, theme: Theme) -> None:
                 fontsize=8,
                 color=contrasting(theme.class_colour(index)),
             )
-
-
-def _draw_errors(axes: Axes, column: NDArray[np.int64], result: ReplayResult, theme: Theme) -> None:
-    windows, threshold = result.windows, threshold_of(result)
-    style(axes, theme)
-    axes.set_yscale("log")
-    traces = [("frozen net", windows.error, theme.frozen, np.ones(len(windows), np.bool_))]
-    if result.tuned.any():
-        traces.append(("fine-tuned layer", windows.tuned_error, theme.tuned, result.tuned))
-    shown = []
-    for name, errors, colour, where in traces:
-        shown.append(errors[where])
-        _draw_trace(axes, name, result.time_s[where], errors[where], column[where], colour)
-    low, high = _limits(np.concatenate(shown), threshold)
-    if threshold is not None:
-        axes.axhline(threshold, label=f"threshold {threshold:.3g}", **threshold_line(theme))
-    _mark_fine_tuning(axes, result, theme)
-    axes.set_ylim(low, high)
-    log_ticks(axes.yaxis, low, high)
-    axes.set_ylabel("reconstruction error", fontsize=10)
-    axes.legend(
-        loc="upper center",
-        bbox_to_anchor=(0.5, -0.2),
-        ncols=4,
-        frameon=False,
-        fontsize=9,
-        labelcolor=theme.ink,
-    )
-
-
-def _limits(errors: NDArray[np.float32], threshold: float | None) -> tuple[float, float]:
-    positive = errors[errors > 0]
-    if not len(positive):
-        return 0.1, 10.0
-    low, high = (float(value) for value in np.quantile(positive, (0.002, 1.0)))
-    if threshold is not None and low / 100 < threshold < high * 100:
-        low, high = min(low, threshold), max(high, threshold)
-    return low / 1.3, high * 1.5
-
-
-def _draw_trace(
-    axes: Axes,
-    name: str,
-    time_s: NDArray[np.float64],
-    errors: NDArray[np.float32],
-    column: NDArray[np.int64],
-    colour: str,
-) -> None:
-    """One line; with many windows the median of each column, between its 5 and 95 % quantiles."""
-    if len(errors) <= 2 * MAX_COLUMNS:
-        dots = "o" if len(errors) <= MAX_DOTS else None
-        axes.plot(time_s, errors, marker=dots, ms=3, color=colour, linewidth=0.7, label=name)
-        return
-    starts = np.flatnonzero(np.diff(column, prepend=-1))
-    pieces = np.split(errors, starts[1:])
-    low, middle, high = np.array([np.quantile(piece, (0.05, 0.5, 0.95)) for piece in pieces]).T
-    axes.fill_between(time_s[starts], low, high, color=colour, alpha=0.3, linewidth=0)
-    axes.plot(time_s[starts], middle, color=colour, linewidth=0.9, label=name)
-
-
-def _mark_fine_tuning(axes: Axes, result: ReplayResult, theme: Theme) -> None:
-    steps = result.time_s[result.windows.fine_tuned]
-    if len(steps):
-        axes.axvspan(
-            steps[0], steps[-1], color=theme.tuned, alpha=0.12, linewidth=0, label="fine-tuning"
-        )

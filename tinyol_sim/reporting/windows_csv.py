@@ -8,8 +8,11 @@ log_variance   ln of the window's variance, g^2
 label          class name; empty if the window has no label, or not one for all its samples
 predicted      class name; empty as long as no class is known
 confidence     probability of `predicted`, 0 to 1
-anomaly, learned, fine_tuned   0 or 1: error above the threshold; classifier took a step;
-               fine-tuned layer took a step
+score          of the anomaly detector; above 1: an anomaly; 0 while it settles
+novelty        above 1: no class explains the window; 0 where that is not known
+anomaly, learned, fine_tuned, alarm, unknown   0 or 1: score above 1; classifier took a step;
+               fine-tuned layer took a step; an alarm stands; novelty above 1 and no label
+notices        what began or ended with the window, names with spaces between them
 """
 
 from __future__ import annotations
@@ -20,6 +23,7 @@ import io
 import numpy as np
 
 from tinyol_sim.replay import ReplayResult
+from tinyol_sim.twin import NOTICES
 
 COLUMNS = (
     "time_s",
@@ -30,9 +34,14 @@ COLUMNS = (
     "label",
     "predicted",
     "confidence",
+    "score",
+    "novelty",
     "anomaly",
     "learned",
     "fine_tuned",
+    "alarm",
+    "unknown",
+    "notices",
 )
 
 
@@ -50,12 +59,21 @@ def windows_csv(result: ReplayResult) -> str:
         names[result.truth],
         names[windows.predicted],
         windows.confidence.astype(str),
+        windows.score.astype(str),
+        windows.novelty.astype(str),
         windows.anomaly.astype(np.uint8),
         windows.learned.astype(np.uint8),
         windows.fine_tuned.astype(np.uint8),
+        windows.alarm.astype(np.uint8),
+        windows.unknown.astype(np.uint8),
+        np.array([_names(bits) for bits in windows.notices.tolist()], dtype=object),
     )
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(COLUMNS)
     writer.writerows(zip(*(column.tolist() for column in columns), strict=True))
     return text.getvalue()
+
+
+def _names(bits: int) -> str:
+    return " ".join(name for name, bit in NOTICES.items() if bits & bit)

@@ -35,6 +35,8 @@ class StateFigures:
     auc_float: float | None
     auc_int8: float | None
     above_threshold: float  # share of the windows
+    auc_score: float | None  # as auc_int8, of the two-sided detector's score
+    anomalies: float  # share of the windows whose score is above 1
 
 
 @dataclass(frozen=True)
@@ -52,6 +54,7 @@ class TrainReport:
     reconstruction_learning_rate: float
     auc_float: float | None  # normal against all other labels together
     auc_int8: float | None
+    auc_score: float | None  # the same of the two-sided detector's score
     states: tuple[StateFigures, ...]
 
     def as_dict(self) -> dict[str, Any]:
@@ -67,16 +70,20 @@ class WindowErrors:
     float_net: Floats
     int8_net: Floats  # of the frozen net, run by the core
     in_force: Floats  # what the device holds against its threshold
+    score: Floats  # of the two-sided detector, which has learned training's normal windows only
 
 
 def window_errors(bundle: Bundle, found: TrainingSet, float_net: Floats) -> WindowErrors:
     """Runs the core over all windows of a training set; the bundle must have its hop."""
-    seen = Twin(bundle).feed(found.recording.samples, gaps=found.recording.gaps)
+    twin = Twin(bundle)
+    twin.set("anomaly.learn", 0.0)
+    twin.set("anomaly.detector", 1.0)
+    seen = twin.feed(found.recording.samples, gaps=found.recording.gaps)
     starts = seen.sample_index - (bundle.pipeline.window_len - 1)
     if not np.array_equal(starts, found.starts):
         raise TinyOLError("the core refused windows of these recordings: their errors overflow")
-    int8_net, in_force = (e.astype(np.float64) for e in (seen.error, seen.tuned_error))
-    return WindowErrors(float_net, int8_net, in_force)
+    columns = (seen.error, seen.tuned_error, seen.score)
+    return WindowErrors(float_net, *(column.astype(np.float64) for column in columns))
 
 
 def state_figures(
@@ -101,6 +108,8 @@ def state_figures(
                 auc_float=None if is_normal else _auc(errors.float_net, normal, mask),
                 auc_int8=None if is_normal else _auc(errors.int8_net, normal, mask),
                 above_threshold=float(np.mean(errors.in_force[mask] > threshold)),
+                auc_score=None if is_normal else _auc(errors.score, normal, mask),
+                anomalies=float(np.mean(errors.score[mask] > 1)),
             )
         )
     return tuple(figures)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import math
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -12,15 +11,22 @@ import click
 from rich.console import Console
 from rich.markup import escape
 
+from tinyol_host.cli.model_facts import model_facts
 from tinyol_host.cli.model_rows import model_rows
 from tinyol_host.cli.tables import pairs_table, print_table
 from tinyol_sim.bundle import DEFAULT_BUNDLES, Bundle, default_bundle
 from tinyol_sim.c_arrays import write_c_arrays
 from tinyol_sim.errors import BundleError, ModelError
-from tinyol_sim.frozen_net.tflite_model import TfliteModel, read_tflite
 from tinyol_sim.frozen_net.tflite_taps import Taps
-from tinyol_sim.model_image import AXES, CENTRINGS, ERROR_SOURCES, FEATURES, Pipeline
-from tinyol_sim.reporting.replay_summary import short_float
+from tinyol_sim.model_image import (
+    AXES,
+    CENTRINGS,
+    COVARIANCES,
+    DEFAULT_FEATURES,
+    ERROR_SOURCES,
+    FEATURES,
+    Pipeline,
+)
 from tinyol_sim.twin import Twin
 
 SHIPPED_HZ = 119.0
@@ -49,6 +55,8 @@ def _tap_indices(
         embedding, hidden, reconstruction = (int(text) for text in value.split(","))
     except ValueError:
         raise click.BadParameter(f"{value!r} is not three indices with commas between") from None
+    if min(embedding, hidden, reconstruction) < 0:
+        raise click.BadParameter(f"{value!r}: tensors are counted from 0")
     return Taps(embedding, hidden, reconstruction)
 
 
@@ -66,7 +74,7 @@ def show(bundle: Path | None, as_json: bool) -> None:
     Without BUNDLE, the one that ships for 119 Hz. --json prints all of it.
     """
     loaded = default_bundle(SHIPPED_HZ) if bundle is None else Bundle.load(bundle)
-    facts = _facts(loaded)
+    facts = model_facts(loaded)
     if as_json:
         click.echo(json.dumps(facts, indent=2))
     else:
@@ -141,9 +149,16 @@ def show(bundle: Path | None, as_json: bool) -> None:
 @click.option(
     "--features",
     metavar="NAME,...",
-    default=",".join(FEATURES),
+    default=",".join(DEFAULT_FEATURES),
     show_default=True,
-    help="What the classifier sees of a window.",
+    help=f"What the classifier sees of a window: some of {', '.join(FEATURES)}.",
+)
+@click.option(
+    "--covariance",
+    default="diagonal",
+    show_default=True,
+    type=click.Choice(COVARIANCES),
+    help="How a class lies in the features: along each of them, or in any direction.",
 )
 @click.option(
     "--error-source",
@@ -155,7 +170,8 @@ def show(bundle: Path | None, as_json: bool) -> None:
 @click.option(
     "--threshold",
     type=click.FloatRange(min=0),
-    help="Error above which a window is an anomaly.  [default: none]",
+    help="The paper's alarm: above this error a window is an anomaly.  [default: the board goes by"
+    " its distance from normal, from 30 windows of its own on]",
 )
 @click.option(
     "--max-classes",
@@ -192,7 +208,11 @@ def import_model(
         bundle = Bundle.create(
             tflite.read_bytes(),
             pipe,
-            settings={} if threshold is None else {"anomaly.threshold": threshold},
+            settings=(
+                {}
+                if threshold is None
+                else {"anomaly.threshold": threshold, "anomaly.detector": 0.0}
+            ),
             provenance={"imported_from": tflite.name},
             taps=taps,
         )
@@ -241,31 +261,3 @@ def export(bundle: Path | None, folder: Path, rate_hz: float | None) -> None:
         )
     files = write_c_arrays(loaded, folder)
     click.echo(f"{folder}: model {loaded.model_id}: {', '.join(path.name for path in files)}")
-
-
-def _facts(bundle: Bundle) -> dict[str, Any]:
-    twin = Twin(bundle)
-    return {
-        "model_id": bundle.model_id,
-        "pipeline": asdict(bundle.pipeline),
-        "n_features": twin.n_features,
-        "fine_tuned_layer": {"inputs": twin.n_hidden, "outputs": twin.n_outputs},
-        "net": _net(read_tflite(bundle.tflite)),
-        "taps": asdict(bundle.taps),
-        "settings": {name: float(short_float(value)) for name, value in twin.settings().items()},
-        "bytes": {"tflite": len(bundle.tflite), "model_image": len(bundle.model_image)},
-        "provenance": bundle.provenance,
-    }
-
-
-def _net(net: TfliteModel) -> list[dict[str, Any]]:
-    return [
-        {
-            "operator": operator.kind,
-            "inputs": net.tensors[operator.inputs[0]].length,
-            "outputs": net.tensors[operator.outputs[0]].length,
-            "type": net.tensors[operator.outputs[0]].type,
-            "activation": operator.activation,
-        }
-        for operator in net.operators
-    ]

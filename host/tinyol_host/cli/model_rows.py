@@ -11,7 +11,7 @@ from tinyol_sim.reporting.replay_summary import short_float
 from tinyol_sim.settings import SETTINGS
 
 _RATES = {"classifier": "classifier.learning_rate", "fine-tuning": "reconstruction.learning_rate"}
-_THRESHOLD = "anomaly.threshold"
+_THRESHOLD, _DETECTOR = "anomaly.threshold", "anomaly.detector"
 _MAX_PROVENANCE = 4  # lines of a foreign bundle's
 
 
@@ -26,7 +26,7 @@ def model_rows(facts: Mapping[str, Any]) -> list[tuple[str, str]]:
         ("net", _net(facts)),
         ("features", _features(facts)),
         ("centring", _centring(pipeline)),
-        ("threshold", _threshold(settings)),
+        ("alarm", _alarm(settings, facts["normal"])),
         ("learning rates", ", ".join(f"{n} {settings[s]:g}" for n, s in _RATES.items())),
         ("other settings", _changed(settings)),
         ("classes", f"room for {pipeline['max_classes']}"),
@@ -62,20 +62,29 @@ def _features(facts: Mapping[str, Any]) -> str:
     pipeline = facts["pipeline"]
     names = pipeline["features"]
     text = f"{', '.join(names)} ({counted(facts['n_features'], 'number')})"
+    if pipeline["covariance"] != "diagonal":
+        text += f", {pipeline['covariance']} covariance"
     if any(name in ("error", "log_error") for name in names):
         layer = "the fine-tuned layer" if pipeline["error_source"] == "tuned" else "the frozen net"
         text += f"; the error is that of {layer}"
     return text
 
 
-def _threshold(settings: Mapping[str, float]) -> str:
-    value = settings[_THRESHOLD]
-    return "none" if value >= SETTINGS[_THRESHOLD].maximum else f"{value:g}"
+def _alarm(settings: Mapping[str, float], normal: Mapping[str, Any] | None) -> str:
+    if not settings[_DETECTOR]:
+        value = settings[_THRESHOLD]
+        return "none" if value >= SETTINGS[_THRESHOLD].maximum else f"above an error of {value:g}"
+    if normal is None:
+        return "by the distance from normal, which a board learns first"
+    return (
+        f"by the distance from normal: error {normal['error']:.3g}, vibration"
+        f" {normal['vibration_g']:.3g} g over {counted(normal['windows'], 'window')}"
+    )
 
 
 def _changed(settings: Mapping[str, float]) -> str:
     """Settings that are neither shown above nor the device's defaults."""
-    shown = {*_RATES.values(), _THRESHOLD}
+    shown = {*_RATES.values(), _THRESHOLD, _DETECTOR}
     return ", ".join(
         f"{name} {value:g}"
         for name, value in settings.items()

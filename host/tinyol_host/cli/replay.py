@@ -17,6 +17,7 @@ from rich.markup import escape
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
+from tinyol_host.cli.preset_option import preset_option
 from tinyol_host.cli.setting_pairs import parse_setting_pairs
 from tinyol_host.cli.tables import pairs_table, print_table
 from tinyol_host.cli.terminal import is_terminal
@@ -24,15 +25,18 @@ from tinyol_sim.bundle import DEFAULT_BUNDLES, Bundle, default_bundle
 from tinyol_sim.counted import counted
 from tinyol_sim.errors import BundleError, StateImageError
 from tinyol_sim.files import write_whole
+from tinyol_sim.presets import Preset
 from tinyol_sim.recordings import Recording, read_recording, read_recordings
 from tinyol_sim.replay import RATE_TOLERANCE, Plan, ReplayResult
 from tinyol_sim.replay import replay as run_replay
 from tinyol_sim.reporting.replay_summary import (
     CLASS_COLUMNS,
     ERROR_COLUMNS,
+    NOTICE_COLUMNS,
     class_rows,
     error_rows,
     headline,
+    notice_rows,
     summarise,
 )
 
@@ -64,6 +68,13 @@ SHIPPED_RECORDING = "fan-119hz.npz"
     " or the start where all is labelled.",
 )
 @click.option(
+    "--calibrate",
+    metavar="M",
+    type=click.IntRange(min=30),
+    help="Behind these, take what is normal anew from M windows, at least 30; without --fine-tune"
+    " from the place where it would begin.",
+)
+@click.option(
     "--learn",
     is_flag=True,
     help="Teach the classifier with the labels, each a class from its first sample on. Without it"
@@ -77,6 +88,7 @@ SHIPPED_RECORDING = "fan-119hz.npz"
     callback=parse_setting_pairs,
     help="Turn a setting, as classifier.learning_rate=0.02; may be given several times.",
 )
+@preset_option
 @click.option(
     "--label",
     "labels",
@@ -115,8 +127,10 @@ def replay(
     model: Path | None,
     fine_tune: int | None,
     fine_tune_from: str,
+    calibrate: int | None,
     learn: bool,
     settings: dict[str, float],
+    preset: Preset | None,
     labels: tuple[str, ...],
     rate_hz: float | None,
     state: Path | None,
@@ -140,7 +154,8 @@ def replay(
         learn=learn,
         fine_tune=fine_tune,
         fine_tune_from=fine_tune_from,
-        settings=settings,
+        calibrate=calibrate,
+        settings={**(preset.settings if preset else {}), **settings},
         state=None if state is None else _read_state(state),
     )
     bundle = _bundle_for(model, found[0].rate_hz)
@@ -217,6 +232,7 @@ def _print(summary: Mapping[str, Any]) -> None:
     console = Console(highlight=False)
     print_table(console, pairs_table(headline(summary)))
     for columns, rows in (
+        (NOTICE_COLUMNS, notice_rows(summary)),
         (ERROR_COLUMNS, error_rows(summary)),
         (CLASS_COLUMNS, class_rows(summary)),
     ):

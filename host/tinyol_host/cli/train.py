@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import click
@@ -12,10 +13,19 @@ from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
+from tinyol_host.cli.preset_option import preset_option
 from tinyol_host.cli.tables import print_table
 from tinyol_host.cli.terminal import is_terminal
 from tinyol_sim.errors import BundleError, ModelError
-from tinyol_sim.model_image import AXES, CENTRINGS, ERROR_SOURCES, FEATURES
+from tinyol_sim.model_image import (
+    AXES,
+    CENTRINGS,
+    COVARIANCES,
+    DEFAULT_FEATURES,
+    ERROR_SOURCES,
+    FEATURES,
+)
+from tinyol_sim.presets import Preset
 from tinyol_sim.recordings import read_recordings
 from tinyol_sim.train import TrainOptions, shape_for
 from tinyol_sim.train import train as train_bundle
@@ -108,10 +118,10 @@ def _parse_features(
 )
 @click.option(
     "--features",
-    default=",".join(FEATURES),
+    default=",".join(DEFAULT_FEATURES),
     show_default=True,
     callback=_parse_features,
-    help="What the classifier sees of a window.",
+    help=f"What the classifier sees of a window, of {', '.join(FEATURES)}.",
 )
 @click.option(
     "--error-source",
@@ -134,8 +144,32 @@ def _parse_features(
     type=click.IntRange(1, 64),
     help="Classes that the device has room for.",
 )
+@click.option(
+    "--covariance",
+    default="diagonal",
+    show_default=True,
+    type=click.Choice(COVARIANCES),
+    help="What the Gaussian head keeps of a class: variances, or all of the covariance.",
+)
+@click.option(
+    "--rehearsal-rows",
+    default=112,
+    show_default=True,
+    type=click.IntRange(0, 65535),
+    help="Feature vectors that the device keeps for the softmax head to rehearse.",
+)
+@click.option(
+    "--rehearsal-windows",
+    default=16,
+    show_default=True,
+    type=click.IntRange(0, 65535),
+    help="Windows that the device keeps for fine-tuning to rehearse.",
+)
+@preset_option
 @click.option("--json", "as_json", is_flag=True, help="Print JSON instead of a table.")
+@click.pass_context
 def train(
+    context: click.Context,
     recordings: tuple[Path, ...],
     file: Path,
     normal: tuple[str, ...],
@@ -152,6 +186,10 @@ def train(
     error_source: str,
     threshold_quantile: float,
     max_classes: int,
+    covariance: str,
+    rehearsal_rows: int,
+    rehearsal_windows: int,
+    preset: Preset | None,
     as_json: bool,
 ) -> None:
     """Train an autoencoder on recordings of a machine and write a model bundle.
@@ -181,7 +219,12 @@ def train(
         error_source=error_source,
         threshold_quantile=threshold_quantile,
         max_classes=max_classes,
+        covariance=covariance,
+        rehearsal_rows=rehearsal_rows,
+        rehearsal_windows=rehearsal_windows,
     )
+    if preset is not None:
+        options = _with_preset(options, preset, context)
     try:
         shape_for(options)
     except ModelError as error:
@@ -210,12 +253,23 @@ def train(
         _print_report(trained.report, file)
 
 
+def _with_preset(options: TrainOptions, preset: Preset, context: click.Context) -> TrainOptions:
+    """The preset's choices, where the command line makes none of its own."""
+    given = click.core.ParameterSource.COMMANDLINE
+    chosen = {
+        name: value
+        for name, value in preset.options.items()
+        if context.get_parameter_source(name) is not given
+    }
+    return replace(options, **chosen, settings=preset.settings)
+
+
 def _print_report(report: TrainReport, file: Path) -> None:
     compared = any(state.auc_int8 is not None for state in report.states)
     table = Table(box=None, pad_edge=False)
     table.add_column("held out", overflow="fold")
-    titles = ["windows", "error float", "error int8", "> threshold"]
-    for title in titles + ["AUC float", "AUC int8"] * compared:
+    titles = ["windows", "error float", "error int8", "> threshold", "anomalies"]
+    for title in titles + ["AUC float", "AUC int8", "AUC score"] * compared:
         table.add_column(title, justify="right", no_wrap=True)
     for state in report.states:
         row = [
@@ -224,17 +278,17 @@ def _print_report(report: TrainReport, file: Path) -> None:
             f"{state.error_float:.4g}",
             f"{state.error_int8:.4g}",
             f"{state.above_threshold:.1%}",
+            f"{state.anomalies:.1%}",
         ]
-        if state.auc_float is not None and state.auc_int8 is not None:
-            row += [f"{state.auc_float:.3f}", f"{state.auc_int8:.3f}"]
-        table.add_row(*row)
+        aucs = (state.auc_float, state.auc_int8, state.auc_score)
+        table.add_row(*row, *(f"{auc:.3f}" for auc in aucs if auc is not None))
     console = Console(highlight=False)
     print_table(console, table)
     if report.explained_variance is not None:
         console.print(f"projection: keeps {report.explained_variance:.1%} of the vibration")
     if any(state.auc_int8 is not None and state.auc_int8 < 0.5 for state in report.states):
         console.print(
-            "AUC below 0.5: quieter than normal; the classifier can find it, not the error"
+            "AUC of the error below 0.5: quieter than normal; the two-sided score can find it"
         )
     console.print(f"threshold: {report.threshold:.4g}")
     console.print(
