@@ -18,7 +18,7 @@ from tinyol_sim.refusals import describe, new_refusal
 
 EVENT = 3
 OK = 0
-PREDICTION, SAMPLES, CHANGED, LOG = 1, 2, 3, 4
+PREDICTION, SAMPLES, CHANGED, LOG, NOTICE = 1, 2, 3, 4, 5
 BOOT_ID = 77
 HEADER = struct.Struct("<BBBBHHIHH")
 UNLOADED = b""  # in place of a model: a board without one

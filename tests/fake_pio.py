@@ -63,10 +63,10 @@ def build(environment: str, compiled: bool) -> None:
     say("RAM:   [===       ]  26.4% (used 69228 bytes from 262144 bytes)\n")
     if SCENARIO.get("fail") == "size":
         fail(
-            "Error: The program size (990000 bytes) is greater than maximum allowed (950272 bytes)",
+            "Error: The program size (990000 bytes) is greater than maximum allowed (917504 bytes)",
             "*** [checkprogsize] Explicit exit, status 1",
         )
-    say("Flash: [===       ]  29.7% (used 282280 bytes from 950272 bytes)\n")
+    say("Flash: [===       ]  29.7% (used 282280 bytes from 917504 bytes)\n")
     say(f"Building {folder}/firmware.bin\n")
 
 

@@ -68,7 +68,9 @@ class Programs:
     def __call__(self, *words: str) -> str:
         """What a command prints that must succeed, and be quiet on stderr."""
         status, out, err = self.end(self.start(*words))
-        assert (status, err) == (0, ""), (words, out)
+        # The noise that the board senses is no fan's, and it says so.
+        own = [line for line in err.splitlines() if not line.startswith("the board: warning: ")]
+        assert (status, own) == (0, []), (words, out, err)
         return out
 
     def is_free(self) -> bool:
@@ -142,7 +144,7 @@ def test_a_lesson_from_beginning_to_end(tinyol: Programs) -> None:
         assert "a: 20 windows taken" in out
         assert "class 1" in tinyol("classes", "add", "b")
         tinyol("fine-tune", "30", "--wait")
-    assert "20" in tinyol("metrics")
+    assert "19 windows" in tinyol("metrics")  # the first was no guess
     learned = json.loads(tinyol("info", "--json"))["learned"]
     assert learned["classes"] == ["a", "b"]
     assert learned["classifier"]["applied"] == 20
@@ -192,7 +194,7 @@ def test_monitor_prints_each_prediction(tinyol: Programs) -> None:
         lines = [
             json.loads(x) for x in tinyol("monitor", "--json", "--seconds", "0.6").splitlines()
         ]
-    windows = [line["window"] for line in lines]
+    windows = [line["window"] for line in lines if "window" in line]  # others are notices
     assert len(windows) > 3
     assert windows == list(range(windows[0], windows[0] + len(windows)))
 

@@ -1,4 +1,6 @@
-"""`tinyol calibrate`, over sim: with a bundle that a test can wait for."""
+"""`tinyol calibrate` with the paper's fixed threshold, over sim: with a bundle that a test can wait
+for.
+"""
 
 from __future__ import annotations
 
@@ -12,7 +14,7 @@ import pytest
 from cli_runner import PROGRAM, Tinyol
 from small_replay import small_bundle
 
-from tinyol_host import calibration
+from tinyol_host import silence
 
 DEVICE = "sim:?model=small.tinyol&speed=50"  # 500 windows a second
 SHORT = ("--fine-tune", "40", "--windows", "60", "--false-alarms", "0.05")
@@ -26,7 +28,9 @@ def tinyol(
     monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "home"))
     monkeypatch.setenv("TINYOL_DEVICE", DEVICE)
     small_bundle().save("small.tinyol")
-    return Tinyol(capsys)
+    run = Tinyol(capsys)
+    run.done("set", "anomaly.detector", "0")
+    return run
 
 
 def threshold(tinyol: Tinyol) -> float:
@@ -79,11 +83,11 @@ def test_wrong_usage(tinyol: Tinyol) -> None:
         status, out, err = tinyol("calibrate", *words)
         assert (status, out) == (2, "")
         assert re.search(says, err)
-    assert not Path("home").exists()
+    assert threshold(tinyol) == 5
 
 
 def test_nobody_feeds_it(tinyol: Tinyol, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(calibration, "SILENCE_S", 0.1)
+    monkeypatch.setattr(silence, "SILENCE_S", 0.1)
     said = tinyol.refused("calibrate", "--json", "-d", f"{DEVICE}&source=none")
     assert "nobody feeds it; anomaly.threshold is as it was, 5; fine-tuning is off" in said
 

@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 from small_replay import HOP, WINDOW_LEN
 
-from tinyol_host import calibration
+from tinyol_host import calibration, silence
 from tinyol_host.board import Board
 from tinyol_host.calibration import (
     THRESHOLD,
@@ -125,7 +125,7 @@ async def in_order(board: Board, threshold: float = WAS) -> None:
 
 @pytest.fixture(autouse=True)
 def _impatient(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(calibration, "SILENCE_S", 0.4)
+    monkeypatch.setattr(silence, "SILENCE_S", 0.4)
     monkeypatch.setattr(calibration, "_POLL_S", 0.005)
 
 
@@ -402,7 +402,7 @@ def test_a_long_cut_is_no_silence_of_the_board() -> None:
                 await asyncio.sleep(0.05)
             await asyncio.sleep(0.05)  # every window so far was counted
             link.vanish()
-            await asyncio.sleep(max(calibration.SILENCE_S, 3 * window_s) + 0.2)
+            await asyncio.sleep(max(silence.SILENCE_S, 3 * window_s) + 0.2)
             link.refuse_open = None
             await asyncio.sleep(0.1)  # the link is back before the first window
             async with running(link):
@@ -443,6 +443,7 @@ def test_false_alarms_on_the_remounted_fan_are_near_what_was_asked() -> None:
     samples = fan((plan.fine_tune + plan.windows + 100) * 20 / 119, seed=41)
 
     async def work(board: Board, link: WatchedLink) -> None:
+        await board.set("anomaly.detector", 0)
         async with running(link, lambda i: samples[100 * i : 100 * (i + 1)]):
             found = await calibrate(board, plan)
         assert found.before is not None
@@ -453,13 +454,15 @@ def test_false_alarms_on_the_remounted_fan_are_near_what_was_asked() -> None:
         twin.state = await board.pull_state()
         later = twin.feed(fan(200, seed=42))
         assert 0.01 < later.anomaly.mean() < 0.08
-        assert Twin(bundle).feed(fan(100, seed=42)).anomaly.mean() > 0.9
+        untouched = Twin(bundle)
+        untouched.set("anomaly.detector", 0)
+        assert untouched.feed(fan(100, seed=42)).anomaly.mean() > 0.9
 
     on_board(work, WatchedLink(DeviceInProcess(bundle), device_notices=True))
 
 
 def test_it_waits_long_enough_for_a_slow_models_window(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(calibration, "SILENCE_S", 0.0)
+    monkeypatch.setattr(silence, "SILENCE_S", 0.0)
 
     async def work(board: Board, link: WatchedLink) -> None:
         loop = asyncio.get_running_loop()

@@ -93,6 +93,8 @@ def test_version(tinyol):
         ["model", "import", "x.tflite", "-o", "x.tinyol"],
         ["model", "import", "x", "-o", "y", "--rate-hz", "1", "--window", "9", "--scale", "1,2"],
         ["model", "import", "x", "-o", "y", "--rate-hz", "1", "--window", "9", "--taps", "1"],
+        ["model", "import", "x", "-o", "y", "--rate-hz", "1", "--window", "9", "--taps", "1,2,-1"],
+        ["fine-tune", "9" * 5000],
         ["state", "diff", "one"],
     ],
 )
@@ -192,7 +194,8 @@ def test_the_shipped_recording_shows_fine_tuning_and_learning(tinyol):
     assert drifted["mean_tuned"] < 0.5 * drifted["mean_frozen"]
     assert summary["classifier"]["macro_f1"] > 0.8
     (note,) = summary["notes"]
-    assert "--set anomaly.threshold=" in note
+    assert "the sensor hangs otherwise than it did" in note
+    assert "`tinyol calibrate`" in note
 
 
 def test_a_recording_at_another_rate_is_refused(tinyol):
@@ -287,10 +290,10 @@ def test_state_show(tinyol):
 def test_state_show_names_the_features(tinyol):
     save_states()
     out = tinyol("state", "show", "a.state")[1]
-    assert re.search(r"^statistics \[5\] +mean \S+, variance \S+$", out, re.MULTILINE)
+    assert re.search(r"^statistics \[6\] +mean \S+, variance \S+$", out, re.MULTILINE)
     assert "metrics.quantile_0.99.heights" in out
     out = tinyol("state", "show", "a.state", "-m", "small.tinyol")[1]
-    for name in ("embedding[2]", "error", "log_error", "log_variance"):
+    for name in ("embedding[2]", "log_error", "axis_log_variance[2]"):
         assert f"statistics {name} " in out
     small_bundle(seed=1).save("other.tinyol")
     message = tinyol.refused("state", "show", "a.state", "-m", "other.tinyol")
@@ -324,7 +327,7 @@ def test_model_show(tinyol):
     assert out.startswith("small.tinyol\n")
     assert re.search(r"^net +12-7-3-7-12, fully connected, int8; [\d,]+ bytes", out, re.MULTILINE)
     assert re.search(r"^made_by +<b>tests</b>$", out, re.MULTILINE)
-    assert "threshold       5\n" in out
+    assert "alarm           by the distance from normal, which a board learns first\n" in out
     shipped = tinyol("model", "show")[1]
     assert shipped.startswith("fan-119hz.tinyol, shipped\n")
     assert "normal windows of 7 recordings" in shipped

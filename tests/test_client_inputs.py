@@ -101,7 +101,8 @@ def test_an_unknown_class_in_a_recording_is_told_how_to_add() -> None:
         input="label tilted\nlabel-back 'two words' 3\nremove tilted\nclass remove tilted\n",
         capture_output=True, text=True, timeout=30, check=False,
     )  # fmt: skip
-    first, second, *others = ended.stderr.splitlines()
+    told = [line for line in ended.stderr.splitlines() if not line.startswith("the board: ")]
+    first, second, *others = told
     assert first == "error: no class 'tilted'; known: none yet. `class add tilted` first"
     assert second.endswith(". `class add 'two words'` first")
     assert len(others) == 2

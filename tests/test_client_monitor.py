@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 from rich.cells import cell_len
 from rich.console import Console
-from small_replay import recording, small_bundle
+from small_replay import in_gravity, recording, small_bundle
 from told_device import identity_of
 
 from tinyol_host.cli import main, monitor
@@ -68,11 +68,15 @@ def prediction(index: int, error: float = 0.02, **fields) -> Prediction:
         log_variance=-3.0,
         confidence=0.75,
         loss=0.0,
+        score=error / 0.05,
+        novelty=0.0,
         predicted=0,
         label=-1,
         anomaly=error > 0.05,
         learned=False,
         fine_tuned=False,
+        alarm=False,
+        unknown=False,
     )
     return replace(window, **fields)
 
@@ -213,7 +217,7 @@ def folder(tmp_path, monkeypatch) -> Path:
     monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
     monkeypatch.delenv("TINYOL_DEVICE", raising=False)
     BUNDLE.save("small.tinyol")
-    write_recording(recording([(None, 3000)]), "fan.npz")
+    write_recording(in_gravity(recording([(None, 3000)])), "fan.npz")
     return tmp_path
 
 
@@ -239,9 +243,21 @@ def test_in_a_pipe_each_prediction_is_a_line(capsys):
     assert len(windows) > 5
     first = windows[0]["window"]
     assert [window["window"] for window in windows] == [*range(first, first + len(windows))]
-    assert windows[0]["threshold"] == 5.0
+    assert windows[0]["threshold"] is None  # the alarm goes by the distance from normal
     assert windows[0]["predicted"] is None
-    assert windows[0]["anomaly"] == (windows[0]["tuned_error"] > 5.0)
+    assert (windows[0]["score"], windows[0]["anomaly"]) == (0.0, False)  # it settles
+    assert not any(window["alarm"] or window["unknown"] for window in windows)
+
+
+def test_with_the_paper_s_alarm_it_is_the_error_against_the_threshold(capsys):
+    where = URI.replace("&state=none", "")
+    assert main(["set", "anomaly.detector", "0", "-d", where]) == 0
+    capsys.readouterr()
+    assert main(["monitor", "-d", where, "--seconds", "1"]) == 0
+    first = json.loads(capsys.readouterr().out.splitlines()[0])
+    assert first["threshold"] == 5.0
+    assert first["anomaly"] == (first["tuned_error"] > 5.0)
+    assert first["score"] == pytest.approx(first["tuned_error"] / 5.0)
 
 
 def test_ctrl_c_ends_it_in_order():
@@ -274,8 +290,8 @@ def test_on_a_terminal_it_is_a_picture():
             assert process.stderr.read() == b""
     finally:
         os.close(master)
-    assert b"threshold 5" in seen
-    assert "█".encode() in seen
+    assert b"settling" in seen
+    assert "▁".encode() in seen
 
 
 def _read(fd: int) -> bytes:

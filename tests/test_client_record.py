@@ -13,7 +13,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from small_replay import RATE_HZ, recording, small_bundle
+from small_replay import RATE_HZ, in_gravity, recording, small_bundle
 
 from tinyol_host import board as board_module
 from tinyol_host.board import connect
@@ -34,7 +34,7 @@ from tinyol_sim.twin import Twin
 
 PROGRAM = [sys.executable, "-c", "import sys; from tinyol_host.cli import main; sys.exit(main())"]
 BUNDLE = small_bundle()
-STREAM = recording([(None, 3000)])
+STREAM = in_gravity(recording([(None, 3000)]))
 URI = "sim:?model=small.tinyol&source=fan.npz&state=none&speed={speed}"
 FAST, LEISURELY = URI.format(speed=40), URI.format(speed=4)
 

@@ -69,9 +69,9 @@ def test_a_board_without_flash_says_what_to_do_instead(tinyol: Tinyol) -> None:
 def test_the_command_line_saves(machine: str, tinyol: Tinyol) -> None:
     uri = f"emu:?model=small.tinyol&source=none&state=none&machine={machine}"
     said = tinyol.done("state", "save", "-d", uri)
-    assert said == "saved: 892 bytes, as of sample 0; wear 1 of 10,000\n"
+    assert said == "saved: 1,396 bytes, as of sample 0; wear 1 of 10,000\n"
     facts = json.loads(tinyol.done("state", "save", "-d", uri, "--json"))
-    assert facts == {"bytes": 892, "at": 0, "saves": 1, "wear": 1}
+    assert facts == {"bytes": 1396, "at": 0, "saves": 1, "wear": 1}
     facts = json.loads(tinyol.done("info", "-d", uri, "--json"))["learned"]
     assert (facts["saved_by_the_board"], facts["save_failed"], facts["wear"]) == (True, False, 0)
     assert "all of it; 0 saves since boot, wear 0 of 10,000" in tinyol.done("info", "-d", uri)

@@ -29,8 +29,7 @@ needs_pty = pytest.mark.skipif(sys.platform == "win32", reason="no pseudo-termin
 
 COMMANDS = {
     ("calibrate", "--fine-tune", "200"): (
-        "goes on by itself until it has taken its 200 fine-tuning steps, unless told `tinyol"
-        " fine-tune off`",
+        "goes on by itself until it has seen 400 windows, unless told `tinyol calibrate --stop`",
         signal.SIGTERM,
     ),
     ("fine-tune", "100"): (

@@ -27,10 +27,12 @@ def completed(*words: str) -> list[str]:
 
 def test_what_the_shell_is_offered():
     assert completed("") == [name for section in CONTENTS.values() for name in section]
-    assert completed("re") == ["record", "reset", "replay"]
+    assert completed("re") == ["record", "relearn", "reset", "replay"]
     assert "--windows" in completed("label", "a", "--w")
     assert {"sim:", "emu:"} <= set(completed("info", "-d", ""))
-    assert completed("set", "anomaly") == ["anomaly.threshold"]
+    assert completed("set", "anomaly.t") == ["anomaly.threshold"]
+    assert completed("set", "--preset", "") == ["paper"]
+    assert completed("unknown", "") == ["name"]
     assert completed("set", "-d", "sim:", "statistics.") == [
         "statistics.horizon",
         "statistics.learn",

@@ -31,7 +31,7 @@ from tinyol_host.protocol import Opcode
 from tinyol_host.replies import Reply
 from tinyol_host.session import Session
 from tinyol_host.source_feeder import Sensing, SourceFeeder
-from tinyol_host.streaming import CHANGES, LOG, PREDICTIONS, SAMPLES, Streams
+from tinyol_host.streaming import CHANGES, LOG, NOTICES, PREDICTIONS, SAMPLES, Streams
 from tinyol_host.timing import Timing
 from tinyol_host.transports.opening import Way, transport_for
 from tinyol_host.uri import Uri, parse_uri
@@ -133,14 +133,22 @@ class Board(Device):
         samples: bool = False,
         changes: bool = False,
         log: bool = False,
+        notices: bool = False,
     ) -> AbstractAsyncContextManager[AsyncIterator[Event]]:
         """The events of these kinds while the block lasts, and Lost where some are missing.
 
         Several may be open. The board is asked for what somebody wants, and no longer.
 
         changes: also those that this program makes.
+        notices: what begins or ends: alarms, unknown events, a sensor that was moved.
         """
-        wanted = {PREDICTIONS: predictions, SAMPLES: samples, CHANGES: changes, LOG: log}
+        wanted = {
+            PREDICTIONS: predictions,
+            SAMPLES: samples,
+            CHANGES: changes,
+            LOG: log,
+            NOTICES: notices,
+        }
         return self._streams.open(kind for kind, chosen in wanted.items() if chosen)
 
     @asynccontextmanager

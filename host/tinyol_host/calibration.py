@@ -31,13 +31,13 @@ from tinyol_host.link import within
 from tinyol_host.protocol import Opcode
 from tinyol_host.replies import Info
 from tinyol_host.reply_or_stop import StoppedError, reply_or_stop
+from tinyol_host.silence import silence_limit_s, why_none
 from tinyol_host.threshold_rule import enough_windows, likely_share, rank_of, windows_needed
 from tinyol_sim.counted import counted
 from tinyol_sim.errors import DeviceError, TinyOLError
 
 THRESHOLD = "anomaly.threshold"
 LEAST_SHARE = 1e-5
-SILENCE_S = 10.0  # without a window for so long, it is given up
 
 _POLL_S = 0.1
 _FIRST = 20  # windows, for the error before a second fine-tuning
@@ -241,8 +241,7 @@ class _Work:
         self, phase: Phase, ended: Callable[[Info], bool], total: int, later: int
     ) -> Info:
         loop, identity = asyncio.get_running_loop(), self._board.identity
-        window_s = (identity.window_len + identity.hop) / identity.rate_hz
-        limit_s = max(SILENCE_S, 3 * window_s)
+        limit_s = silence_limit_s(identity)
         then = await self._answer(self._board.info())
         since, seen = loop.time(), 0
         while True:
@@ -265,29 +264,14 @@ class _Work:
             if done != seen:
                 since, seen, then = loop.time(), done, info
             elif loop.time() - since > limit_s:
-                raise DeviceError(f"no window for {limit_s:.3g} s: {self._why_none(then, info)}")
+                raise DeviceError(
+                    f"no window for {limit_s:.3g} s: {why_none(identity, then, info)}"
+                )
             with suppress(asyncio.TimeoutError):
                 await asyncio.wait_for(self._stop.wait(), _POLL_S)
 
     async def _answer(self, request: Coroutine[Any, Any, T]) -> T:
         return await reply_or_stop(request, self._stop)
-
-    def _why_none(self, then: Info, now: Info) -> str:
-        samples, windows = now.at - then.at, now.windows - then.windows
-        if not samples and self._board.identity.has_sensor:
-            return "the board's sensor gives no samples; `tinyol info` shows what it knows of it"
-        if not samples:
-            return "the board has no sensor, and nobody feeds it"
-        if now.refused_windows > then.refused_windows:
-            return "the net gives nothing usable for what the sensor measures"
-        if windows:
-            return "the board makes them, but no news of them comes through the link"
-        return (
-            f"{counted(samples, 'sample')} came, of which"
-            f" {now.refused_samples - then.refused_samples:,} were refused, with"
-            f" {counted(now.gaps - then.gaps, 'gap')}; a window takes"
-            f" {self._board.identity.window_len} that follow each other"
-        )
 
     async def end_fine_tuning(self) -> None:
         """If this began it, and the board is there."""

@@ -2,60 +2,50 @@
 
 from __future__ import annotations
 
-import asyncio
-from dataclasses import dataclass
-
 import numpy as np
 
 from tinyol_host import hardware, replies, requests
+from tinyol_host.effect import Effect
 from tinyol_host.errors import UNKNOWN_REQUEST, UNSUPPORTED, RefusedError
 from tinyol_host.hardware import Condition, Hardware
 from tinyol_host.link_health import LinkHealth
-from tinyol_host.names import (
-    check_new_name,
-    class_index,
-    read_classes,
-    setting_named,
-    worded_name,
-    worded_setting,
-)
+from tinyol_host.names import setting_named, worded_setting
+from tinyol_host.paged_replies import SettingsPage
 from tinyol_host.protocol import Opcode
-from tinyol_host.replies import Alarms, BoardMetrics, Identity, Info, SelfTest
-from tinyol_host.session import Session
+from tinyol_host.replies import BoardMetrics, Identity, Info, SelfTest
+from tinyol_host.teaching import Teaching
+from tinyol_host.watch_replies import Alarms, Watch
 from tinyol_sim.commands import (
     AddClass,
+    Calibrate,
+    ClassWeight,
     Command,
     FineTune,
     Label,
     LabelBack,
+    NameUnknown,
+    Relearn,
     RemoveClass,
     RenameClass,
     Reset,
     SetSetting,
 )
+from tinyol_sim.counted import counted
 from tinyol_sim.errors import DeviceError
-from tinyol_sim.refusals import NOT_FOUND
+from tinyol_sim.refusals import BAD_VALUE, NOT_FOUND
 from tinyol_sim.settings import SETTINGS
 
+__all__ = ["Device", "Effect"]
 
-@dataclass(frozen=True)
-class Effect:
-    """What a command did."""
-
-    at: int  # index of the first sample that it holds for
-    value: int | None = None  # a new class's index; a late label's lessons; a save's bytes
+LEAST_NORMAL_WINDOWS = 30  # AnomalyDetector::kSettling
 
 
-class Device:
+class Device(Teaching):
     """A device behind an open session.
 
     Methods may be called from several tasks of one event loop; each request is executed exactly
     once. All raise DeviceError (see errors.py) for what the device refuses or a link cannot do.
     """
-
-    def __init__(self, session: Session) -> None:
-        self._session = session
-        self._turn = asyncio.Lock()  # a class is looked up and used in one go
 
     @property
     def identity(self) -> Identity:
@@ -85,19 +75,28 @@ class Device:
         return BoardMetrics.from_bytes(reply.at, reply.body)
 
     async def alarms(self) -> Alarms:
-        """How often the error was above the threshold, also while nobody was connected."""
+        """How often it was in alarm, also while nobody was connected."""
         reply = await self._session.request(Opcode.ALARMS)
         return Alarms.from_bytes(reply.at, reply.body)
 
+    async def watch(self) -> Watch:
+        """What is normal here, how far the last window was from it, and where the sensor hangs."""
+        reply = await self._session.request(Opcode.WATCH)
+        return Watch.from_bytes(reply.at, reply.body)
+
     async def settings(self) -> dict[str, float]:
         """Every setting's value; one that this host does not know goes by its number."""
-        values = replies.settings_by_id((await self._session.request(Opcode.SETTINGS_LIST)).body)
+        values: dict[int, float] = {}
+        while True:
+            request = requests.settings_list(len(values))
+            page = SettingsPage.from_bytes(
+                (await self._session.request(Opcode.SETTINGS_LIST, request)).body
+            )
+            values |= page.values
+            if len(values) >= page.total or not page.values:
+                break
         names = {info.id: name for name, info in SETTINGS.items()}
         return {names.get(number, str(number)): value for number, value in values.items()}
-
-    async def classes(self) -> list[str]:
-        """The classes' names; a class's index is its place."""
-        return await read_classes(self._session)
 
     async def self_test(self) -> SelfTest:
         """Has it compute known numbers anew; takes a second on a board."""
@@ -142,51 +141,37 @@ class Device:
         with worded_setting(info, value):
             return await self._change(Opcode.SETTING_SET, payload)
 
-    async def add_class(self, name: str) -> Effect:
-        """Adds a class that starts at zero; its index is the effect's value."""
-        check_new_name(name)
-        with worded_name(name):
-            reply = await self._session.request(Opcode.CLASS_ADD, requests.class_add(name))
-        return Effect(reply.at, replies.first_u16(reply.body))
-
-    async def rename_class(self, old: str, new: str) -> Effect:
-        """Gives a class another name; what it learned stays."""
-        check_new_name(new)
-        async with self._turn:
-            payload = requests.class_rename(await class_index(self._session, old), new)
-            with worded_name(new):
-                return await self._change(Opcode.CLASS_RENAME, payload)
-
-    async def remove_class(self, name: str) -> Effect:
-        """Forgets a class; those behind it move up by one index."""
-        async with self._turn:
-            payload = requests.class_remove(await class_index(self._session, name))
-            return await self._change(Opcode.CLASS_REMOVE, payload)
-
-    async def label(self, name: str | None, windows: int | None = None) -> Effect:
-        """From now on windows are lessons for this class: the next `windows`, or until changed."""
-        async with self._turn:
-            index = None if name is None else await class_index(self._session, name)
-            return await self._change(Opcode.LABEL, requests.label(index, windows))
-
-    async def label_back(self, name: str, windows: int) -> Effect:
-        """The last `windows` windows, 1 to 65535, were of this class; the value is the lessons
-        that it made.
-        """
-        async with self._turn:
-            payload = requests.label_back(await class_index(self._session, name), windows)
-            reply = await self._session.request(Opcode.LABEL_BACK, payload)
-        return Effect(reply.at, replies.first_u16(reply.body))
-
     async def fine_tune(self, steps: int | None) -> Effect:
         """The next `steps` windows each take one fine-tuning step; None = until 0 is given."""
         return await self._change(Opcode.FINE_TUNE, requests.fine_tune(steps))
 
+    async def calibrate(self, windows: int, fine_tune_steps: int = 0) -> Effect:
+        """Fine-tunes for so many windows, then takes what normal is anew from the next `windows`
+        ones, 30 or more. It tells no anomaly meanwhile; watch() says how far it is.
+
+        windows: 0 ends a calibration that is under way: what was normal before stands.
+        """
+        try:
+            return await self._change(
+                Opcode.CALIBRATE, requests.calibrate(windows, fine_tune_steps)
+            )
+        except RefusedError as error:
+            if error.status != BAD_VALUE:
+                raise
+            raise DeviceError(
+                f"{counted(windows, 'window')} are too few to tell what is normal: that takes"
+                f" {LEAST_NORMAL_WINDOWS} or more"
+            ) from error
+
+    async def reset(self) -> Effect:
+        """Back to what training left."""
+        return await self._change(Opcode.RESET)
+
     async def save(self) -> Effect:
         """Has it keep what it learned in its flash, through a loss of power; the value is bytes.
 
-        It does so by itself too: when a peer leaves, and once an hour. Takes a quarter of a second
-        on a board, which senses nothing meanwhile.
+        It does so by itself too: when a peer leaves, and once an hour. Takes half a second on a
+        board, whose revision 1 loses some samples then, and marks the gap.
 
         Raises:
             DeviceError: it has no flash for it, or its flash holds nothing any more.
@@ -225,10 +210,6 @@ class Device:
                 raise
             raise DeviceError("this board has no LED that could blink") from None
 
-    async def reset(self) -> Effect:
-        """Back to what training left."""
-        return await self._change(Opcode.RESET)
-
     async def execute(self, command: Command) -> Effect:
         """Has it execute a command; not a Gap, which comes with samples."""
         if isinstance(command, AddClass):
@@ -241,6 +222,14 @@ class Device:
             return await self.label(command.name, command.windows)
         if isinstance(command, LabelBack):
             return await self.label_back(command.name, command.windows)
+        if isinstance(command, Relearn):
+            return await self.relearn(command.name, command.windows)
+        if isinstance(command, ClassWeight):
+            return await self.set_class_weight(command.name, command.weight)
+        if isinstance(command, NameUnknown):
+            return await self.name_unknown(command.number, command.name)
+        if isinstance(command, Calibrate):
+            return await self.calibrate(command.windows, command.fine_tune_steps)
         if isinstance(command, FineTune):
             return await self.fine_tune(command.steps)
         if isinstance(command, SetSetting):
@@ -248,6 +237,3 @@ class Device:
         if isinstance(command, Reset):
             return await self.reset()
         raise DeviceError("a gap comes with samples: make it within feeding()")
-
-    async def _change(self, opcode: Opcode, payload: bytes = b"") -> Effect:
-        return Effect((await self._session.request(opcode, payload)).at)

@@ -13,7 +13,16 @@ from numpy.typing import NDArray
 
 from tinyol_host.errors import BUSY, RefusedError
 from tinyol_host.events import Event, Prediction
-from tinyol_sim.commands import AddClass, Command, Gap, LabelBack, apply_to_twin, command_text
+from tinyol_sim.command_lines import command_text
+from tinyol_sim.commands import (
+    AddClass,
+    Command,
+    Gap,
+    LabelBack,
+    NameUnknown,
+    Relearn,
+    apply_to_twin,
+)
 from tinyol_sim.errors import DeviceError
 from tinyol_sim.state_image import StateImage
 from tinyol_sim.text import printable
@@ -23,8 +32,8 @@ if TYPE_CHECKING:
     from tinyol_host.board import Board
 
 _EVENT_WAIT_S = 5.0  # events come before the reply to what caused them: this is for slow machines
-_FLOATS = ("error", "tuned_error", "log_variance", "confidence", "loss")
-_OTHERS = ("predicted", "label", "anomaly", "learned", "fine_tuned")
+_FLOATS = ("error", "tuned_error", "log_variance", "confidence", "loss", "score", "novelty")
+_OTHERS = ("predicted", "label", "anomaly", "learned", "fine_tuned", "alarm", "unknown")
 
 Feed = Callable[[NDArray[np.float32], bool], Awaitable[int]]
 
@@ -64,7 +73,10 @@ class LockStep:
             return f"{what}: the device refuses it ({error}), the twin does not"
         if refused is not None:
             return f"{what}: the twin refuses it ({refused}), the device does not"
-        if isinstance(command, AddClass | LabelBack) and effect.value != mine:
+        if (
+            isinstance(command, AddClass | LabelBack | Relearn | NameUnknown)
+            and effect.value != mine
+        ):
             return f"{what}: device {effect.value}, twin {mine}"
         after = self._twin.counters()["samples"]
         if effect.at != after:

@@ -7,8 +7,8 @@ from contextlib import contextmanager
 
 from tinyol_host import requests
 from tinyol_host.errors import ProtocolError, RefusedError
+from tinyol_host.paged_replies import ClassPage
 from tinyol_host.protocol import Opcode
-from tinyol_host.replies import ClassPage
 from tinyol_host.session import Session
 from tinyol_sim.errors import DeviceError
 from tinyol_sim.recording_formats.labels import MAX_CLASS_NAME_BYTES, class_name_problem

@@ -9,13 +9,20 @@ from contextlib import asynccontextmanager
 from tinyol_host import requests
 from tinyol_host.clean_up import finish
 from tinyol_host.event_stream import EventStream
-from tinyol_host.events import Changed, Event, Log, Prediction, Samples
+from tinyol_host.events import Changed, Event, Log, Notice, Prediction, Samples
 from tinyol_host.protocol import Opcode
 from tinyol_host.replies import Reply
 from tinyol_host.session import Session
 
 PREDICTIONS, SAMPLES, CHANGES, LOG = "predictions", "samples", "changes", "log"
-_KIND_OF: dict[type, str] = {Prediction: PREDICTIONS, Samples: SAMPLES, Changed: CHANGES, Log: LOG}
+NOTICES = "notices"
+_KIND_OF: dict[type, str] = {
+    Prediction: PREDICTIONS,
+    Samples: SAMPLES,
+    Changed: CHANGES,
+    Log: LOG,
+    Notice: NOTICES,
+}
 _NOTHING: frozenset[str] = frozenset()
 
 

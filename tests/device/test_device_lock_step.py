@@ -236,6 +236,7 @@ def test_states_go_both_ways(case: Case) -> None:
 def test_a_difference_is_named(case: Case) -> None:
     async def work(pair: InStep) -> None:
         await pair.do(AddClass("a"), AddClass("b b"), Label("b b"))
+        await pair.do(SetSetting("classifier.head", 0.0))  # the one that has a learning rate
         await pair.feed(case.windows(10))
         await pair.board.set("classifier.learning_rate", 0.75)  # behind the twin's back
         found = await pair.difference()

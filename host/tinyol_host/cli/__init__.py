@@ -40,9 +40,11 @@ CONTENTS = {
     },
     "Teaching a board": {
         "label": "Say what it sees: windows become lessons for a class.",
-        "classes": "List the classes; add, rename, remove one.",
+        "relearn": "One class begins anew from what the board has just seen.",
+        "unknown": "What did it see that no class explains? Give that a name.",
+        "classes": "List the classes; add, rename, remove, weigh one.",
         "fine-tune": "Adapt its autoencoder's last layer to the machine.",
-        "calibrate": "Fine-tune it, and set its alarm's threshold to the machine.",
+        "calibrate": "Have it learn anew what is normal here.",
         "metrics": "How well does it predict?",
         "set": "Show and turn its settings.",
         "reset": "Forget everything learned.",
@@ -58,6 +60,7 @@ CONTENTS = {
     "Learning": {
         "replay": "Stream recordings through the twin: fine-tune, learn, report.",
         "state": "What a device has learned: show, compare, pull, push.",
+        "evaluate": "Measure on recordings how well it learns, finds and forgets.",
     },
     "Checks and tools": {
         "verify": "Hold a board against the twin, bit for bit.",
@@ -117,7 +120,7 @@ class _Contents(click.Group):
 @click.group(
     cls=_Contents,
     context_settings={"help_option_names": ["-h", "--help"]},
-    epilog="Try `tinyol replay --fine-tune 900 --learn --out report`: it needs no board and no"
+    epilog="Try `tinyol replay --fine-tune 600 --learn --out report`: it needs no board and no"
     " recording of your own.",
 )
 @click.version_option(package_name="tinyol", message="%(prog)s %(version)s")

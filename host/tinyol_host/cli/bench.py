@@ -1,4 +1,4 @@
-"""`tinyol bench`: what each stage costs on a Cortex-M4F, counted on the emulated board."""
+"""`tinyol bench`: what a window and each learning part cost on a Cortex-M4F, counted exactly."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from tinyol_host.cli.device_options import json_option
 if TYPE_CHECKING:
     from rich.table import Table
 
-    from tinyol_sim.emulator.bench import Instructions
+    from tinyol_sim.emulator.bench import Costs, Instructions
 
 _OPTIONS = ("model", "machine", "compiler", "optimize")
 
@@ -52,7 +52,8 @@ def _parse_device(context: click.Context, parameter: click.Parameter, text: str)
 )
 @json_option
 def bench(model: Path | None, options: dict[str, str], as_json: bool) -> None:
-    """Count the instructions of each stage on an emulated Cortex-M4F, for the bundle MODEL.
+    """Count instructions on an emulated Cortex-M4F: a window of the bundle MODEL, stage by stage,
+    and each learning part by itself, with its RAM.
 
     Without MODEL, the bundle that ships for 119 Hz. Counts are exact; cycles and microseconds are
     estimates.
@@ -61,17 +62,21 @@ def bench(model: Path | None, options: dict[str, str], as_json: bool) -> None:
         raise click.UsageError("two models: MODEL, and model= in the URI")
 
     from tinyol_sim.bundle import Bundle, default_bundle
-    from tinyol_sim.emulator.bench import NOTE, count_instructions
+    from tinyol_sim.emulator.bench import NOTE, count_costs, count_instructions
 
     path = Path(options["model"]) if "model" in options else model
+    compiler, machine = options.get("compiler"), options.get("machine", "unicorn")
+    optimize = f"-{options.get('optimize', 'O2')}"
     counts = count_instructions(
         default_bundle() if path is None else Bundle.load(path),
-        compiler=options.get("compiler"),
-        optimize=f"-{options.get('optimize', 'O2')}",
-        machine=options.get("machine", "unicorn"),
+        compiler=compiler,
+        optimize=optimize,
+        machine=machine,
     )
+    costs = count_costs(compiler=compiler, optimize=optimize, machine=machine)
     if as_json:
-        click.echo(json.dumps({name: asdict(count) for name, count in counts.items()}, indent=2))
+        window = {name: asdict(count) for name, count in counts.items()}
+        click.echo(json.dumps({"window": window, **asdict(costs)}, indent=2))
         return
 
     from rich.console import Console
@@ -80,11 +85,16 @@ def bench(model: Path | None, options: dict[str, str], as_json: bool) -> None:
 
     name = "the shipped bundle" if path is None else path.name
     click.echo(f"One window of {name} on a Cortex-M4F\n")
-    print_table(Console(highlight=False), _table(counts))
+    console = Console(highlight=False)
+    print_table(console, _window_table(counts))
+    click.echo("\nEach learning part by itself, whatever the model: instructions a call\n")
+    print_table(console, _parts_table(costs))
+    click.echo("\nRAM of each for 8 classes and 8 features, bytes\n")
+    print_table(console, _ram_table(costs))
     click.echo(NOTE)
 
 
-def _table(counts: dict[str, Instructions]) -> Table:
+def _window_table(counts: dict[str, Instructions]) -> Table:
     from rich.table import Table
 
     from tinyol_sim.emulator.bench import CYCLES_LEAST, CYCLES_MOST, PAPER_US
@@ -102,4 +112,34 @@ def _table(counts: dict[str, Instructions]) -> Table:
             f"{least_us:,.0f}-{most_us:,.0f}",
             f"{PAPER_US[name]:,}" if name in PAPER_US else "",
         )
+    return table
+
+
+def _parts_table(costs: Costs) -> Table:
+    from rich.table import Table
+
+    shapes = sorted({(part.classes, part.features) for part in costs.parts if part.classes})
+    rows: dict[str, dict[tuple[int, int], int]] = {}
+    for part in costs.parts:
+        row = rows.setdefault(part.name, {})
+        for classes, features in shapes:
+            if part.classes in (0, classes) and part.features in (0, features):
+                row[classes, features] = part.instructions.median
+    table = Table(box=None, pad_edge=False)
+    table.add_column("part", no_wrap=True)
+    for classes, features in shapes:
+        table.add_column(f"{classes} x {features}", justify="right", no_wrap=True)
+    for name, row in rows.items():
+        table.add_row(name, *(f"{row[shape]:,}" for shape in shapes))
+    return table
+
+
+def _ram_table(costs: Costs) -> Table:
+    from rich.table import Table
+
+    table = Table(box=None, pad_edge=False, show_header=False)
+    table.add_column(no_wrap=True)
+    table.add_column(justify="right", no_wrap=True)
+    for name, size in costs.ram.items():
+        table.add_row(name, f"{size:,}")
     return table

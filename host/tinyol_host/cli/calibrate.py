@@ -1,223 +1,161 @@
-"""`tinyol calibrate`: fits a freshly flashed board to the machine that it is on."""
+"""`tinyol calibrate`: has a board learn anew what is normal on the machine that it is on."""
 
 from __future__ import annotations
 
-import asyncio
 import json
 import math
-from collections.abc import Sequence
-from contextlib import ExitStack
-from typing import TYPE_CHECKING, Any
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import click
 
-from tinyol_host.cli.device_options import (
-    ctrl_c_sets,
-    device_options,
-    json_option,
-    run_on_board,
-)
-from tinyol_host.cli.pace import Pace
-from tinyol_host.cli.progress import Show, progress_bar
-from tinyol_sim.counted import counted
+from tinyol_host.cli.device_options import device_options, json_option, run_on_board
 from tinyol_sim.errors import DeviceError
-from tinyol_sim.text import printable
 
 if TYPE_CHECKING:
     from tinyol_host.board import Board
-    from tinyol_host.calibration import Phase, Plan
-    from tinyol_host.calibration_outcome import Calibration, Stretch
 
 _MOST = 1_000_000
-_AVERAGED = 20  # windows, of the error that the bar shows
+_DETECTOR, _FALSE_RATE = "anomaly.detector", "anomaly.false_rate"
+_WINDOWS = 200
+_STEPS_BEFORE_THRESHOLD, _SHARE_ABOVE_THRESHOLD = 600, 0.01
+
+
+@dataclass(frozen=True)
+class _Wish:
+    windows: int | None
+    seconds: float | None
+    steps: int | None
+    false_alarms: float | None
+    as_json: bool
+
+
+def _number(
+    context: click.Context, parameter: click.Parameter, value: float | None
+) -> float | None:
+    if value is not None and math.isnan(value):
+        raise click.BadParameter("not a number")
+    return value
 
 
 @click.command()
 @device_options
 @click.option(
-    "--fine-tune",
-    "steps",
-    metavar="N",
-    type=click.IntRange(0, _MOST),
-    default=600,
-    show_default=True,
-    help="Fine-tune over the next N windows; 0 leaves the layer as it is.",
+    "--seconds",
+    metavar="S",
+    type=click.FloatRange(0, 1e6, min_open=True),
+    callback=_number,
+    help="Watch for S seconds.",
 )
 @click.option(
     "--windows",
     metavar="M",
     type=click.IntRange(1, _MOST),
-    help="Then watch M windows, from which the threshold is set.  [default: 5 / P]",
+    help=f"Watch M windows.  [default: {_WINDOWS}; for a fixed threshold 5 / P]",
+)
+@click.option(
+    "--fine-tune",
+    "steps",
+    metavar="N",
+    type=click.IntRange(0, _MOST),
+    help="Before that, fine-tune over N windows.  [default: 0; for a fixed threshold"
+    f" {_STEPS_BEFORE_THRESHOLD}]",
 )
 @click.option(
     "--false-alarms",
     metavar="P",
     type=click.FloatRange(1e-5, 0.5),
-    default=0.01,
-    show_default=True,
-    help="The share of normal windows that may lie above the threshold.",
+    callback=_number,
+    help="The share of normal windows that may be taken for anomalies.  [default: the board's"
+    f" {_FALSE_RATE}; for a fixed threshold {_SHARE_ABOVE_THRESHOLD:g}]",
 )
+@click.option("--stop", is_flag=True, help="End one that goes on on the board.")
 @json_option
 def calibrate(
-    device: str | None, steps: int, windows: int | None, false_alarms: float, as_json: bool
+    device: str | None,
+    seconds: float | None,
+    windows: int | None,
+    steps: int | None,
+    false_alarms: float | None,
+    stop: bool,
+    as_json: bool,
 ) -> None:
-    """Fit a board to its machine: fine-tune the last layer, then set the alarm's threshold.
+    """Have the board learn anew what is normal: on this machine, in this place.
 
     Do it where the board is to stay, while the machine runs as it should, in all the ways that are
-    normal for it, and before teaching classes: what is seen meanwhile counts as normal. Ctrl-C ends
-    it, and leaves the threshold as it was.
+    normal for it: what is seen meanwhile counts as normal, and no alarm is told. Ctrl-C ends it on
+    the board too, and what was normal before still stands.
+
+    With anomaly.detector 0, the paper's fixed threshold of the error, it is that threshold which
+    is set:
 
     \b
-    The rule: anomaly.threshold becomes the k-th largest error of the M windows
-    watched, k = P * (M + 1) rounded down. A next window like them lies above it
-    with probability k / (M + 1). M must be 1 / P - 1 or more, or k would be 0,
-    and 2 or more.
+    anomaly.threshold becomes the k-th largest error of the M windows watched,
+    k = P * (M + 1) rounded down. A next window like them lies above it with
+    probability k / (M + 1). M must be 1 / P - 1 or more, or k would be 0, and
+    2 or more.
 
     That is a share of windows, not of alarms: windows that overlap, as they do where the hop is
     shorter than the window, share samples, so they go above the threshold in runs, and M of them
     tell less than M of a kind that do not overlap.
     """
+    if stop:
+        if (seconds, windows, steps, false_alarms) != (None,) * 4:
+            raise click.UsageError("--stop is given alone")
+        effect = run_on_board(device, lambda board: board.calibrate(0))
+        text = f"calibrating: off from sample {effect.at:,} on; what was normal before still stands"
+        click.echo(json.dumps({"at": effect.at}, indent=2) if as_json else text)
+        return
+    if seconds is not None and windows is not None:
+        raise click.UsageError("--seconds and --windows exclude one another")
+    wish = _Wish(windows, seconds, steps, false_alarms, as_json)
+    if not run_on_board(device, lambda board: _calibrate(board, wish), source=True):
+        raise KeyboardInterrupt  # not what was asked for
+
+
+async def _calibrate(board: Board, wish: _Wish) -> bool:
+    """False: it was stopped by Ctrl-C."""
+    from tinyol_host.errors import NEEDS_MODEL
+
+    if not board.identity.has_model:
+        raise DeviceError(NEEDS_MODEL)
+    windows = wish.windows
+    if wish.seconds is not None:
+        windows = max(1, round(wish.seconds * board.identity.rate_hz / board.identity.hop))
+    # Firmware from before there was the setting has a fixed threshold.
+    if (await board.settings()).get(_DETECTOR, 0.0):
+        return await _normal(board, wish, windows or _WINDOWS)
+    return await _threshold(board, wish, windows)
+
+
+async def _normal(board: Board, wish: _Wish, windows: int) -> bool:
+    from tinyol_host.cli.calibrate_normal import calibrate_normal
+    from tinyol_host.normal_calibration import NormalPlan
+    from tinyol_sim.settings import SETTINGS
+
+    share, info = wish.false_alarms, SETTINGS[_FALSE_RATE]
+    if share is not None and not info.minimum <= share <= info.maximum:
+        raise click.UsageError(
+            f"--false-alarms {share:g}: {_FALSE_RATE} is from {info.minimum:g} to {info.maximum:g}"
+        )
+    try:
+        plan = NormalPlan(windows, wish.steps or 0, share)
+    except DeviceError as error:
+        raise click.UsageError(str(error)) from None
+    return await calibrate_normal(board, plan, wish.as_json)
+
+
+async def _threshold(board: Board, wish: _Wish, windows: int | None) -> bool:
     from tinyol_host.calibration import Plan
+    from tinyol_host.cli.calibrate_threshold import calibrate_threshold
     from tinyol_host.threshold_rule import enough_windows
 
-    if math.isnan(false_alarms):
-        raise click.BadParameter("not a number", param_hint="--false-alarms")
+    share = _SHARE_ABOVE_THRESHOLD if wish.false_alarms is None else wish.false_alarms
+    steps = _STEPS_BEFORE_THRESHOLD if wish.steps is None else wish.steps
     if windows is None:
-        windows = enough_windows(false_alarms)
+        windows = enough_windows(share)
     try:
-        plan = Plan(steps, windows, false_alarms)
+        plan = Plan(steps, windows, share)
     except DeviceError as error:
         raise click.UsageError(f"--windows {windows}: {error}") from None
-    found = run_on_board(device, lambda board: _calibrate(board, plan, as_json), source=True)
-    if found is None:
-        raise KeyboardInterrupt  # not what was asked for
-    if as_json:
-        click.echo(json.dumps(_facts(plan, found), indent=2))
-    else:
-        _print(plan, found)
-
-
-async def _calibrate(board: Board, plan: Plan, as_json: bool) -> Calibration | None:
-    """None: it was stopped by Ctrl-C."""
-    from tinyol_host.calibration import calibrate, expected_s
-    from tinyol_host.reply_or_stop import StoppedError
-    from tinyol_host.uri import speed_of
-
-    takes_s = expected_s(board, plan) / speed_of(board.uri.options.get("speed", "1"))
-    stop = asyncio.Event()
-    with ctrl_c_sets(stop), ExitStack() as stack:
-        if not as_json:
-            tuning = f"fine-tuning over {counted(plan.fine_tune, 'window')}, then "
-            click.echo(
-                f"calibrating: {tuning if plan.fine_tune else ''}watching"
-                f" {counted(plan.windows, 'window')}, about {_duration(takes_s)};"
-                " Ctrl-C ends it"
-            )
-        try:
-            return await calibrate(board, plan, stop=stop, show=_Bars(stack))
-        except StoppedError as stopped:
-            stack.close()
-            click.echo(printable(str(stopped)), err=True)
-            return None
-
-
-class _Bars:
-    """A bar for each phase, with the time that all of it still takes."""
-
-    def __init__(self, stack: ExitStack) -> None:
-        self._stack = stack
-        self._phase: Phase | None = None
-        self._bar: Show | None = None
-        self._pace = Pace()
-        self._before = 0
-
-    def __call__(
-        self, phase: Phase, done: int, total: int, later: int, errors: Sequence[float]
-    ) -> None:
-        if phase is not self._phase:
-            self._stack.close()  # the bar of the last phase
-            self._phase, self._pace = phase, Pace()
-            self._bar = self._stack.enter_context(progress_bar(phase.value, total, "windows"))
-        assert self._bar is not None
-        self._pace.saw(done)
-        notes = []
-        if errors:
-            last = errors[-_AVERAGED:]
-            notes.append(f"error {sum(last) / len(last):.3g}")
-        if self._pace.per_s > 0:
-            notes.append(f"{_duration((total - done + later) / self._pace.per_s)} left")
-        self._bar(done, ", ".join(notes))
-
-
-def _duration(seconds: float) -> str:
-    whole = math.ceil(seconds)
-    if whole < 60:
-        return f"{whole} s"
-    hours, minutes = divmod(whole // 60, 60)
-    return f"{hours}:{minutes:02d}:{whole % 60:02d}" if hours else f"{minutes}:{whole % 60:02d}"
-
-
-def _print(plan: Plan, found: Calibration) -> None:
-    from rich.console import Console
-    from rich.table import Table
-
-    from tinyol_host.cli.tables import print_table
-
-    click.echo(
-        f"{_NAME}: {found.after.threshold:.4g} from sample {found.at:,} on, before"
-        f" {found.tuned.threshold:.4g}"
-    )
-    table = Table(box=None, pad_edge=False)
-    table.add_column("", no_wrap=True)
-    for name in ("mean error", "threshold", "windows above it"):
-        table.add_column(name, justify="right", no_wrap=True)
-    for name, stretch in _rows(found):
-        table.add_row(
-            name,
-            f"{stretch.mean_error:.4g}",
-            f"{stretch.threshold:.4g}",
-            f"{stretch.above:,} of {stretch.windows:,} ({stretch.share_above:.1%})",
-        )
-    print_table(Console(highlight=False), table)
-    low, high = found.likely
-    click.echo(
-        f"expected above it: {found.expected:.2%} of the next normal windows; {low:.1%} to"
-        f" {high:.1%} in 9 cases of 10"
-    )
-    for note in found.notes:
-        click.echo(f"note: {note}")
-
-
-_NAME = "anomaly.threshold"
-
-
-def _rows(found: Calibration) -> list[tuple[str, Stretch]]:
-    rows = [("calibrated", found.after)]
-    if found.before is None:
-        return [("as it was", found.tuned), *rows]
-    was = "as it was, the same windows" if found.frozen else "as it was, its first windows"
-    return [(was, found.before), (f"after {counted(found.steps, 'step')}", found.tuned), *rows]
-
-
-def _facts(plan: Plan, found: Calibration) -> dict[str, Any]:
-    def of(stretch: Stretch | None) -> dict[str, Any] | None:
-        if stretch is None:
-            return None
-        return {**vars(stretch), "share_above": stretch.share_above}
-
-    return {
-        "threshold": found.after.threshold,
-        "at": found.at,
-        "steps": found.steps,
-        "steps_skipped": found.skipped,
-        "windows": plan.windows,
-        "false_alarms": plan.false_alarms,
-        "rank": plan.rank,
-        "expected_share": found.expected,
-        "likely_share": list(found.likely),
-        "before": of(found.before),
-        "before_by_the_frozen_net": found.frozen and found.before is not None,
-        "fine_tuned": of(found.tuned),
-        "after": of(found.after),
-        "notes": list(found.notes),
-    }
+    return await calibrate_threshold(board, plan, wish.as_json)

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
+from click.core import ParameterSource
 
 from tinyol_host.cli.device_completion import complete_device
 from tinyol_host.cli.signals import ENDS, EndedBySignal, told_to_end
@@ -53,6 +54,15 @@ def device_options(command: _Decorated, default: str = "sim:") -> _Decorated:
         f" lasts.  [default: {default}]",
     )
     return option(command)
+
+
+def device_above(context: click.Context, device: str | None) -> str | None:
+    """`-d` before the subcommand counts as well, and more than the environment."""
+    parent = context.parent
+    if parent is None or context.get_parameter_source("device") is ParameterSource.COMMANDLINE:
+        return device
+    above: str | None = parent.params["device"]
+    return above
 
 
 def run(work: Callable[..., Coroutine[Any, Any, T]], *arguments: Any) -> T:

@@ -29,7 +29,10 @@ def _parse_steps(context: click.Context, parameter: click.Parameter, text: str) 
         return None
     if text == OFF:
         return 0
-    if not (text.isascii() and text.isdigit() and int(text) <= _MOST_STEPS):
+    short = (
+        text.isascii() and text.isdigit() and len(text) <= 10
+    )  # int() refuses thousands of digits
+    if not (short and int(text) <= _MOST_STEPS):
         raise click.BadParameter(f"{text!r} is neither a number of steps, nor on, nor off")
     return int(text)
 

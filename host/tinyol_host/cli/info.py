@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
@@ -14,6 +15,7 @@ if TYPE_CHECKING:
     from tinyol_host.board import Board
     from tinyol_host.hardware import Hardware
     from tinyol_host.replies import Identity
+    from tinyol_host.watch_replies import Watch
 
 
 @click.command()
@@ -39,6 +41,8 @@ async def _facts(board: Board) -> dict[str, Any]:
     found, identity = await board.info(), board.identity
     hardware, alarms = await board.hardware(), await board.alarms()
     names = await board.classes() if identity.has_model else []
+    watch = await board.watch() if identity.has_model else None
+    unknowns = await board.unknowns() if identity.has_model else None
     known = found.label is not None and found.label < len(names)
     return {
         "board": {
@@ -73,12 +77,15 @@ async def _facts(board: Board) -> dict[str, Any]:
                     "first_sample": alarm.first_sample,
                     "last_sample": alarm.last_sample,
                     "windows": alarm.windows,
-                    "peak_error": alarm.peak_error,
+                    "peak_score": alarm.peak_score,
                     "ended_s_ago": (found.at - alarm.last_sample) / identity.rate_hz,
                 }
                 for alarm in alarms.latest
             ],
+            "unknown_events": unknowns.count if unknowns else 0,
+            "unknown_goes_on": bool(unknowns and unknowns.latest and unknowns.latest[0].open),
         },
+        "watch": None if watch is None else _watch(watch),
         "learned": {
             "classes": names,
             "label": names[found.label] if found.label is not None and known else None,
@@ -103,6 +110,27 @@ async def _facts(board: Board) -> dict[str, Any]:
             "lost_peers": found.lost_peers,
             "lost_events": found.lost_events,
         },
+    }
+
+
+def _watch(watch: Watch) -> dict[str, Any]:
+    known = watch.normal_windows > 0
+    return {
+        "normal_windows": watch.normal_windows,
+        "normal_error": math.exp(watch.mean[0]) if known else None,
+        "normal_vibration_g": math.exp(watch.mean[1] / 2) if known else None,
+        "limit": watch.limit or None,
+        "score": watch.score,
+        "alarm": watch.alarm,
+        "unknown": watch.unknown,
+        "moved": watch.moved,
+        "changed": watch.changed,
+        "tilt_deg": watch.tilt_deg,
+        "gravity_g": list(watch.gravity),
+        "up": watch.up,
+        "down": watch.down,
+        "calibration_steps_left": watch.calibration_steps_left,
+        "calibration_windows_left": watch.calibration_windows_left,
     }
 
 

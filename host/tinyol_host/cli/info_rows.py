@@ -35,11 +35,11 @@ def _board(facts: Mapping[str, Any]) -> _Rows:
     passed = "passed" if facts["self_test_at_boot"] else "FAILED: do not trust its results"
     return [
         ("device", ", ".join(filter(None, (facts["uri"], facts["name"], facts["kind"])))),
-        ("firmware", f"{facts['firmware']}, state format {facts['state_format']}"),
         (
-            "arithmetic",
-            f"version {facts['arithmetic_version']}, self-test at boot {passed};"
-            f" the frozen net runs on {_frozen(facts['kernels'])}",
+            "firmware",
+            f"{facts['firmware']}, state format {facts['state_format']}, arithmetic"
+            f" {facts['arithmetic_version']}, the frozen net runs on {_frozen(facts['kernels'])};"
+            f" self-test at boot {passed}",
         ),
         ("samples from", _sensor(facts)),
         *(
@@ -95,13 +95,51 @@ def _seen(facts: Mapping[str, Any]) -> _Rows:
         for what in ("sample", "window")
         if facts[f"refused_{what}s"]
     ]
+    stream = [counted(facts["samples"], "sample"), counted(facts["gaps"], "gap")]
+    stream.append(counted(facts["windows"], "window"))
+    bad = f"; {' and '.join(refused)} refused" if refused else ""
     now = "; fed by a link now" if facts["fed_by_a_link"] else ""
     return [
-        ("stream", f"{counted(facts['samples'], 'sample')}, {counted(facts['gaps'], 'gap')}{now}"),
-        ("windows", f"{facts['windows']:,}"),
-        ("refused", " and ".join(refused) or "none"),
+        ("stream", f"{', '.join(stream)}{bad}{now}"),
         ("alarms", _alarms(facts)),
+        ("unknown", _unknown(facts)),
     ]
+
+
+def _unknown(facts: Mapping[str, Any]) -> str:
+    if not facts["unknown_events"]:
+        return "none"
+    now = "the latest goes on" if facts["unknown_goes_on"] else "none now"
+    return f"{counted(facts['unknown_events'], 'event')}, {now}: `tinyol unknown`"
+
+
+def _watch(facts: Mapping[str, Any]) -> _Rows:
+    left = facts["calibration_windows_left"]
+    if left:
+        steps = facts["calibration_steps_left"]
+        first = f"{counted(steps, 'fine-tuning step')}, then " if steps else ""
+        normal = f"calibrating: {first}{counted(left, 'window')} left"
+    elif not facts["normal_windows"]:
+        normal = "not known yet: `tinyol calibrate` while the machine runs well"
+    else:
+        normal = (
+            f"error {facts['normal_error']:.3g}, vibration {facts['normal_vibration_g']:.3g} g over"
+            f" {counted(facts['normal_windows'], 'window')}"
+        )
+        if facts["limit"] is None:
+            normal += "; settling"
+    turned = f"{facts['tilt_deg']:.1f} degrees from where it was calibrated"
+    return [
+        ("normal", normal),
+        ("now", _now(facts)),
+        ("sensor hangs", f"{turned}: `tinyol calibrate`" if facts["moved"] else turned),
+    ]
+
+
+def _now(facts: Mapping[str, Any]) -> str:
+    score = f"score {facts['score']:.2g} of 1" if facts["score"] else "not judged yet"
+    found = [word for word in ("alarm", "unknown", "changed") if facts[word]]
+    return f"{score}; {', '.join(found)}" if found else score
 
 
 def _alarms(facts: Mapping[str, Any]) -> str:
@@ -110,7 +148,7 @@ def _alarms(facts: Mapping[str, Any]) -> str:
     latest = facts["latest_alarms"][0]
     return (
         f"{facts['alarms']:,}; the latest ended {latest['ended_s_ago']:,.0f} s ago after"
-        f" {counted(latest['windows'], 'window')}, error up to {latest['peak_error']:.4g}"
+        f" {counted(latest['windows'], 'window')}, score up to {latest['peak_score']:.3g}"
     )
 
 
@@ -164,18 +202,32 @@ def _link(facts: Mapping[str, Any]) -> _Rows:
     took = "" if trip is None else f", round trip {trip:.3g} ms"
     return [
         ("messages", f"up to {facts['max_message']} bytes{took}"),
-        (
-            "since boot",
-            f"{facts['malformed']:,} malformed, {facts['repeated']:,} repeated,"
-            f" {facts['refused']:,} refused; {counted(facts['lost_peers'], 'peer')} and"
-            f" {counted(facts['lost_events'], 'event')} lost",
-        ),
+        ("since boot", _troubles(facts)),
     ]
+
+
+def _troubles(facts: Mapping[str, Any]) -> str:
+    counts = {
+        "malformed": facts["malformed"],
+        "repeated": facts["repeated"],
+        "refused": facts["refused"],
+        "lost peers": facts["lost_peers"],
+        "lost events": facts["lost_events"],
+    }
+    return ", ".join(f"{n:,} {what}" for what, n in counts.items() if n) or "no trouble"
 
 
 _NO_MODEL: Mapping[str, _Rows] = {
     "model": [("id", "no model that it can run: `tinyol flash --model BUNDLE` gives it one")],
+    "watch": [],
     "learned": [],
 }
 _ALWAYS = ("board", "seen", "link")
-_GROUPS = {"board": _board, "model": _model, "seen": _seen, "learned": _learned, "link": _link}
+_GROUPS = {
+    "board": _board,
+    "model": _model,
+    "seen": _seen,
+    "watch": _watch,
+    "learned": _learned,
+    "link": _link,
+}

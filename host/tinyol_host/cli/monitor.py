@@ -22,7 +22,7 @@ from tinyol_sim.text import printable
 if TYPE_CHECKING:
     from tinyol_host.board import Board
     from tinyol_host.cli.monitor_model import MonitorModel
-    from tinyol_host.events import Event, Prediction
+    from tinyol_host.events import Event, Notice, Prediction
 
 _ASK_S = 0.5  # between two questions how the board is doing
 _FRAME_S = 0.1
@@ -37,12 +37,16 @@ _FRAME_S = 0.1
     help="End after S seconds.  [default: with Ctrl-C]",
 )
 @click.option(
-    "--json", "as_json", is_flag=True, help="Print a line of JSON for each prediction.  [in a pipe]"
+    "--json",
+    "as_json",
+    is_flag=True,
+    help="Print a line of JSON for each prediction, and for what begins or ends.  [in a pipe]",
 )
 def monitor(device: str | None, seconds: float | None, as_json: bool) -> None:
-    """Watch a board: its predictions, its error against the threshold, labels and the link.
+    """Watch a board: how far from normal its machine is, its class, what could be done, the link.
 
-    In a pipe, each prediction is a line of JSON. Ctrl-C ends it.
+    In a pipe, each prediction is a line of JSON, and so is what begins or ends: an alarm, something
+    unknown, a sensor that was moved (`"notice"` in place of `"error"`). Ctrl-C ends it.
     """
     if seconds is not None and math.isnan(seconds):
         raise click.BadParameter("not a number", param_hint="--seconds")
@@ -63,7 +67,7 @@ async def _monitor(device: str | None, seconds: float | None, as_json: bool) -> 
             raise DeviceError(NEEDS_MODEL)
         model = MonitorModel(str(board.uri), board.identity, board.health)
         stop = asyncio.Event()
-        async with board.stream(predictions=True, changes=True, log=True) as events:
+        async with board.stream(predictions=True, changes=True, log=True, notices=True) as events:
             await _ask(board, model)
             with ctrl_c_sets(stop):
                 if as_json:
@@ -99,13 +103,13 @@ async def _until_end(
 
 
 async def _ask(board: Board, model: MonitorModel) -> None:
-    info = await board.info()
+    info, watch = await board.info(), await board.watch()
     if not model.stale:
-        model.asked(info)
+        model.asked(info, watch=watch)
         return
     model.stale = False  # what changes from here on makes it so again
     try:
-        model.asked(info, await board.classes(), await board.settings())
+        model.asked(info, await board.classes(), await board.settings(), watch)
     except TinyOLError:
         model.stale = True
         raise
@@ -125,7 +129,7 @@ async def _keep_asking(board: Board, model: MonitorModel) -> None:
 
 async def _lines(events: AsyncIterator[Event], model: MonitorModel, board: Board) -> None:
     from tinyol_host.errors import RebootedError
-    from tinyol_host.events import Log, Prediction
+    from tinyol_host.events import Log, Notice, Prediction
 
     async for event in events:
         model.take(event)
@@ -134,6 +138,8 @@ async def _lines(events: AsyncIterator[Event], model: MonitorModel, board: Board
                 await _ask(board, model)
         if isinstance(event, Prediction):
             click.echo(json.dumps(_facts(event, model), allow_nan=False))
+        elif isinstance(event, Notice):
+            click.echo(json.dumps(_notice_facts(event, model), allow_nan=False))
         elif isinstance(event, Log):
             echo_log(event)
 
@@ -170,6 +176,10 @@ def _facts(window: Prediction, model: MonitorModel) -> dict[str, Any]:
         "tuned_error": _number(window.tuned_error),
         "threshold": None if model.threshold is None else _number(model.threshold),
         "anomaly": window.anomaly,
+        "score": _number(window.score),
+        "alarm": window.alarm,
+        "novelty": _number(window.novelty),
+        "unknown": window.unknown,
         "predicted": model.class_name(window.predicted),
         "confidence": _number(window.confidence),
         "label": model.class_name(window.label),
@@ -177,6 +187,19 @@ def _facts(window: Prediction, model: MonitorModel) -> dict[str, Any]:
         "log_variance": _number(window.log_variance),
         "learned": window.learned,
         "fine_tuned": window.fine_tuned,
+    }
+
+
+def _notice_facts(notice: Notice, model: MonitorModel) -> dict[str, Any]:
+    return {
+        "notice": notice.kind.name.lower(),
+        "began": notice.began,
+        "number": notice.number or None,
+        "class": model.class_name(notice.class_index),
+        "first_sample": notice.first_sample,
+        "sample": notice.last_sample,
+        "windows": notice.windows,
+        "size": _number(notice.size),
     }
 
 

@@ -11,6 +11,7 @@ from rich.text import Text
 
 from tinyol_host.cli.monitor_model import MonitorModel
 from tinyol_host.events import Prediction
+from tinyol_host.watch_replies import Watch
 from tinyol_sim.counted import counted
 from tinyol_sim.text import printable
 
@@ -25,11 +26,20 @@ def draw(model: MonitorModel) -> RenderableType:
     rows: list[tuple[str, RenderableType]] = [
         ("windows", _windows(model)),
         ("error", _error(model)),
-        ("", _Sparkline([*model.predictions], model.threshold)),
+        *([("score", _score(model))] if model.two_sided else []),
+        (
+            "",
+            _Sparkline(
+                [*model.predictions],
+                1.0 if model.two_sided else model.threshold,
+                by_score=model.two_sided,
+            ),
+        ),
         ("class", _predicted(model)),
         ("", _shares(model)),
         ("label", _label(model)),
         ("fine-tune", _fine_tune(model)),
+        *([("calibrate", _calibrating(model))] if _is_calibrating(model) else []),
         ("counters", _counters(model)),
         ("link", _link(model)),
     ]
@@ -40,22 +50,32 @@ def draw(model: MonitorModel) -> RenderableType:
         grid.add_row(title, content)
     head = Text(printable(model.device), style="bold", overflow="crop", no_wrap=True)
     news = [Text(printable(line), style="yellow", overflow="fold") for line in model.news]
-    return Group(head, grid, *news)
+    advice = [
+        Text(printable(line), style="bold yellow", overflow="fold") for line in model.advice()
+    ]
+    return Group(head, grid, *advice, *news)
 
 
 class _Sparkline:
-    """A bar a window, the newest on the right; red, and marked, above the threshold."""
+    """A bar a window, the newest on the right; red, and marked, where it is an anomaly.
 
-    def __init__(self, windows: Sequence[Prediction], threshold: float | None) -> None:
+    Of the error, or of the score, in which the threshold is 1.
+    """
+
+    def __init__(
+        self, windows: Sequence[Prediction], threshold: float | None, by_score: bool
+    ) -> None:
         self._windows = windows
         self._threshold = threshold
+        self._by_score = by_score
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
         shown = self._windows[-options.max_width :] if options.max_width > 0 else []
         if not shown:
             return
         bars = BARS if options.encoding.startswith("utf") else _MAX_ASCII_BARS
-        errors = [w.tuned_error if math.isfinite(w.tuned_error) else 0.0 for w in shown]
+        heights = [w.score if self._by_score else w.tuned_error for w in shown]
+        errors = [height if math.isfinite(height) else 0.0 for height in heights]
         # A few windows that stand far out, as where a machine starts, do not make the rest flat.
         top = sorted(errors)[int(0.95 * (len(errors) - 1))] or max(errors)
         if self._threshold is not None and self._threshold < 2 * top:
@@ -83,24 +103,67 @@ def _error(model: MonitorModel) -> Text:
     if model.last is not None:
         text.append(f"{model.last.tuned_error:.4g}", "bold red" if model.last.anomaly else "bold")
         text.append("  ")
+    if model.two_sided:
+        return text.append(_usual(model.watch))
     if model.threshold is not None:
         text.append(f"threshold {model.threshold:.4g}")
     if model.last is not None:
         text.append(f", {model.recent_anomalies():.0%} above")
+        if model.last.alarm:
+            text.append("  ALARM", "bold red")
     return text
+
+
+def _usual(watch: Watch | None) -> str:
+    if watch is None or not watch.normal_windows:
+        return ""
+    return f"usually {math.exp(watch.mean[0]):.4g}"
+
+
+def _score(model: MonitorModel) -> Text:
+    """How far from normal, as a share of what is still normal."""
+    if model.last is None:
+        return Text("")
+    if model.watch is not None and not model.watch.limit:
+        return Text("settling: what is normal is not known yet", style="dim")
+    if not model.last.score:
+        return Text("none while it is calibrated" if _is_calibrating(model) else "none yet", "dim")
+    text = Text(f"{model.last.score:.2g} of 1", "bold red" if model.last.anomaly else "bold")
+    text.append(f"  {model.recent_anomalies():.0%} above", "not bold default")
+    if model.last.alarm:
+        text.append("  ALARM", "bold red")
+    return text
+
+
+def _is_calibrating(model: MonitorModel) -> bool:
+    return model.watch is not None and model.watch.calibration_windows_left > 0
+
+
+def _calibrating(model: MonitorModel) -> Text:
+    assert model.watch is not None
+    steps, windows = model.watch.calibration_steps_left, model.watch.calibration_windows_left
+    first = f"{counted(steps, 'step')} of fine-tuning, then " if steps else ""
+    return Text(f"{first}{counted(windows, 'window')} left", style="bold cyan")
 
 
 def _predicted(model: MonitorModel) -> Text:
     name = None if model.last is None else model.class_name(model.last.predicted)
     if model.last is None or name is None:
         return Text("no class known" if not model.classes else "none yet", style="dim")
-    return Text.assemble((printable(name), "bold"), f"  {model.last.confidence:.0%}")
+    found = Text.assemble((printable(name), "bold"), f"  {model.last.confidence:.0%}")
+    if model.last.unknown:
+        return Text.assemble(
+            ("unknown", "bold magenta"), f"  {model.last.novelty:.2g} of 1 from ", found
+        )
+    return found
 
 
 def _shares(model: MonitorModel) -> Text:
     if not model.classes:
         return Text("")
     shares = [f"{printable(name)} {share:.0%}" for name, share in model.recent_shares()]
+    if model.recent_unknown():
+        shares.append(f"unknown {model.recent_unknown():.0%}")
     windows = counted(len(model.recent()), "window")
     return Text(f"last {windows}: {', '.join(shares)}" if shares else "", style="dim")
 

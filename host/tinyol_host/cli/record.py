@@ -208,7 +208,8 @@ async def _obey(
     live: LiveRecording, lines: asyncio.Queue[bytes | None], wish: _Wish, pace: Pace
 ) -> None:
     """Has the board do what is typed, until there is nothing more to come."""
-    from tinyol_sim.commands import LabelBack, command_text, parse_command
+    from tinyol_sim.command_lines import command_text, parse_command
+    from tinyol_sim.commands import LabelBack
 
     while (line := await lines.get()) is not None:
         command: Command | None = None
@@ -237,7 +238,8 @@ async def _obey(
 
 def _hint(command: Command | None, error: TinyOLError) -> str:
     """What has to be typed first."""
-    from tinyol_sim.commands import AddClass, Label, LabelBack, command_text
+    from tinyol_sim.command_lines import command_text
+    from tinyol_sim.commands import AddClass, Label, LabelBack
 
     if not isinstance(command, Label | LabelBack) or command.name is None:
         return ""

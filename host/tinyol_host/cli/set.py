@@ -9,9 +9,11 @@ import click
 from click.shell_completion import CompletionItem
 
 from tinyol_host.cli.device_options import device_options, json_option, run_on_board
+from tinyol_sim.counted import counted
 from tinyol_sim.errors import DeviceError
 
 if TYPE_CHECKING:
+    from tinyol_host.board import Board
     from tinyol_sim.settings import SettingInfo
 
 
@@ -37,17 +39,49 @@ def _check_name(context: click.Context, parameter: click.Parameter, name: str | 
     return name
 
 
+def _check_preset(
+    context: click.Context, parameter: click.Parameter, name: str | None
+) -> str | None:
+    from tinyol_sim.presets import PRESETS
+
+    if name is not None and name not in PRESETS:
+        raise click.BadParameter(f"no preset {name!r}; there are: {', '.join(PRESETS)}")
+    return name
+
+
+def _complete_preset(
+    context: click.Context, parameter: click.Parameter, incomplete: str
+) -> list[CompletionItem]:
+    from tinyol_sim.presets import PRESETS
+
+    return [CompletionItem(name) for name in PRESETS if name.startswith(incomplete)]
+
+
 # A value may be negative, and so look like an option; the device says what is wrong with it.
 @click.command("set", context_settings={"ignore_unknown_options": True})
 @click.argument("name", required=False, callback=_check_name, shell_complete=_complete_name)
 @click.argument("value", required=False, type=float)
+@click.option(
+    "--preset",
+    metavar="PRESET",
+    callback=_check_preset,
+    shell_complete=_complete_preset,
+    help="Turn several at once: paper, as the paper has it.",
+)
 @device_options
 @json_option
-def set_(name: str | None, value: float | None, device: str | None, as_json: bool) -> None:
+def set_(
+    name: str | None, value: float | None, preset: str | None, device: str | None, as_json: bool
+) -> None:
     """List the settings, show the one called NAME, or give it a VALUE.
 
     docs/settings.md says what each does.
     """
+    if preset is not None:
+        if name is not None:
+            raise click.UsageError("--preset names its settings itself: give no NAME")
+        run_on_board(device, lambda board: _turn_all(board, preset, as_json))
+        return
     if name is None or value is None:
         values = run_on_board(device, lambda board: board.settings())
         if name is not None and name not in values:
@@ -59,6 +93,31 @@ def set_(name: str | None, value: float | None, device: str | None, as_json: boo
         click.echo(json.dumps({"name": name, "value": value, "at": effect.at}, indent=2))
     else:
         click.echo(f"{name}: {value:.9g} from sample {effect.at:,} on")
+
+
+async def _turn_all(board: Board, preset: str, as_json: bool) -> None:
+    from tinyol_sim.presets import PRESETS
+
+    settings = PRESETS[preset].settings
+    at = 0
+    for done, (name, value) in enumerate(settings.items()):
+        try:
+            at = (await board.set(name, value)).at
+        except DeviceError as error:
+            if not done:
+                raise
+            raise DeviceError(
+                f"{error}; {done} of the preset's {counted(len(settings), 'setting')} are set"
+            ) from None
+        if not as_json:
+            click.echo(f"{name}: {value:.9g} from sample {at:,} on")
+    if as_json:
+        click.echo(json.dumps({"preset": preset, "settings": dict(settings), "at": at}, indent=2))
+    elif PRESETS[preset].options:
+        click.echo(
+            "the rest of the preset is decided when a model is trained:"
+            f" `tinyol train --preset {preset}`"
+        )
 
 
 def _show(values: dict[str, float], as_json: bool) -> None:
@@ -99,5 +158,6 @@ def _facts(info: SettingInfo | None, value: str) -> dict[str, Any]:
 
 
 def _range(info: SettingInfo) -> str:
-    whole = ", whole" if info.integral else ""
-    return f"{info.minimum:.9g} to {info.maximum:.9g}{whole}".replace("0.00100000005", "0.001")
+    if info.integral:
+        return f"{info.minimum:.0f} to {info.maximum:.0f}, whole"
+    return f"{info.minimum:.7g} to {info.maximum:.7g}"  # float32: 0.2, not 0.200000003

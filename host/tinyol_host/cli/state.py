@@ -17,6 +17,7 @@ from tinyol_host.cli.tables import pairs_table, print_table
 from tinyol_host.state_file import read_state_file
 from tinyol_sim.bundle import Bundle
 from tinyol_sim.errors import StateImageError
+from tinyol_sim.normal_start import feature_len
 from tinyol_sim.reporting.replay_summary import short_float
 from tinyol_sim.state_image import StateImage
 from tinyol_sim.twin import Twin
@@ -100,11 +101,14 @@ def _feature_names(bundle: Bundle, path: Path, image: StateImage) -> list[str]:
             f"{path}: this is model {bundle.model_id}; the state belongs to model {image.model_id}"
         )
     features = bundle.pipeline.features
-    width = Twin(bundle).n_features - len(features) + 1  # of the embedding, if it is a feature
+    # Of the embedding, if it is a feature: all but the others.
+    embedding = Twin(bundle).n_features - sum(
+        feature_len(name, 0) for name in features if name != "embedding"
+    )
     names = []
     for feature in features:
-        wide = feature == "embedding"
-        names += [f"{feature}[{i}]" for i in range(width)] if wide else [feature]
+        width = feature_len(feature, embedding)
+        names += [feature] if width == 1 else [f"{feature}[{i}]" for i in range(width)]
     return names
 
 

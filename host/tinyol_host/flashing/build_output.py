@@ -2,7 +2,7 @@
 
 PlatformIO writes a line for each file ("Compiling .pio/build/..."), and then, for this board:
 
-    Flash: [===       ]  29.7% (used 282280 bytes from 950272 bytes)
+    Flash: [===       ]  29.7% (used 282280 bytes from 917504 bytes)
     Looking for upload port...
     Forcing reset using 1200bps open/close on port /dev/ttyACM0
     Waiting for the new upload port...
