@@ -30,7 +30,7 @@ CONTROL, EVENTS, BULK, INFO_VALUE = (SERVICE % number for number in (2, 3, 4, 5)
 EVENT, LOG = 3, 4
 CLASS_ADD, STREAM, SAVE = 13, 24, 34
 HARDWARE, NAME_SET, LOCATE, CONDITION = 48, 49, 50, 51
-FLASH_BYTES = 0x8000
+FLASH_BYTES = 0x10000
 # As the Arduino core compiles, as far as a host's compiler can.
 FLAGS = ("-std=gnu++14", "-O1", "-funsigned-char", "-fexceptions")
 NewBoard = Callable[..., "NanoBoard"]
@@ -95,7 +95,7 @@ def _stamp() -> int:
 
 @dataclass
 class Flash:
-    """The 32 KB behind the program, which outlive a board."""
+    """The 64 KB behind the program, which outlive a board."""
 
     bytes: ctypes.Array[ctypes.c_char] = field(
         default_factory=lambda: ctypes.create_string_buffer(b"\xff" * FLASH_BYTES, FLASH_BYTES)

@@ -17,7 +17,9 @@ from nano_board import (
     CONTROL,
     EVENTS,
     INFO_VALUE,
+    SAVE,
     STREAM,
+    Flash,
     NanoBoard,
     NewBoard,
     boards_in,
@@ -25,7 +27,17 @@ from nano_board import (
     with_crc,
 )
 from native_build import compilers
-from wire_by_hand import FEED_BEGIN, INFO, LABEL, SELF_TEST, SETTING_SET, open_wire
+from wire_by_hand import (
+    CALIBRATE,
+    FEED,
+    FEED_BEGIN,
+    INFO,
+    LABEL,
+    SELF_TEST,
+    SETTING_SET,
+    UNKNOWN_NAME,
+    open_wire,
+)
 
 from tinyol_host.cli import main as tinyol
 from tinyol_sim.bundle import Bundle, default_bundle
@@ -33,12 +45,21 @@ from tinyol_sim.c_arrays import write_c_arrays
 from tinyol_sim.emulator.build import build_image
 from tinyol_sim.emulator.machine import new_machine
 from tinyol_sim.settings import SETTINGS
+from tinyol_sim.synth import synthesize
 
 pytestmark = pytest.mark.skipif(not compilers(), reason="no C++ compiler: neither g++ nor clang++")
 SAMPLES = 2
 GONE, RUNS, SILENT, REPEATS = range(4)
 HAS_SENSOR = 4
 LOST_EVENTS_AT = 80  # in INFO's fields
+
+
+def without_alarm(
+    nano: NanoBoard, threshold: float = SETTINGS["anomaly.threshold"].maximum
+) -> None:
+    """The stub's sensor counts, which is no fan: the alarm goes by the error, above this."""
+    for name, value in (("anomaly.detector", 0.0), ("anomaly.threshold", threshold)):
+        nano.request(SETTING_SET, struct.pack("<HHf", SETTINGS[name].id, 0, value))
 
 
 @pytest.fixture
@@ -100,8 +121,7 @@ def test_a_dead_sensor_is_an_error_and_comes_back(
 ) -> None:
     nano = board(revision)
     nano.open_usb()
-    threshold = SETTINGS["anomaly.threshold"]
-    nano.request(SETTING_SET, struct.pack("<HHf", threshold.id, 0, threshold.maximum))  # no alarm
+    without_alarm(nano)
     nano.request(STREAM, bytes([2 + 8]))
     nano.read_usb(1000)
     nano.lib.stub_sensor(state)
@@ -141,7 +161,12 @@ def test_a_model_for_another_rate_is_refused(board: NewBoard) -> None:
 
 
 def test_the_led_tells_the_state(board: NewBoard) -> None:
-    nano = board()
+    flash = Flash()
+    taught = board(flash=flash)
+    taught.open_usb()
+    without_alarm(taught)
+    taught.request(SAVE)
+    nano = board(flash=flash)
     alone = [nano.led() for _ in range(200) if not nano.run(20)]
     assert set(alone) == {"b", ""}
     assert alone.count("b") < 20  # flashes
@@ -151,9 +176,33 @@ def test_the_led_tells_the_state(board: NewBoard) -> None:
     nano.request(LABEL, struct.pack("<hHI", 0, 0, 0xFFFFFFFF))
     assert {nano.led() for _ in range(100) if not nano.run(20)} == {"rg", ""}
     nano.request(LABEL, struct.pack("<hHI", -1, 0, 0))
-    nano.request(SETTING_SET, struct.pack("<HHf", SETTINGS["anomaly.threshold"].id, 0, 0.0))
+    nano.request(CALIBRATE, struct.pack("<II", 0, 1000))
+    assert {nano.led() for _ in range(100) if not nano.run(20)} == {"rg", ""}
+    nano.request(CALIBRATE, struct.pack("<II", 0, 0))
+    without_alarm(nano, 0.0)
     nano.run(1000)
     assert {nano.led() for _ in range(50) if not nano.run(20)} == {"r"}
+
+
+def test_the_led_tells_what_no_class_explains(board: NewBoard) -> None:
+    nano = board()
+    nano.open_usb()
+    without_alarm(nano)
+    nano.request(CLASS_ADD, b"\x02ok")
+    nano.request(LABEL, struct.pack("<hHI", 0, 0, 40))
+    nano.read_usb(9000)
+    assert nano.led() == "b"
+    fan = synthesize("normal", 10.0).samples
+    nano.request(FEED_BEGIN)
+    for at in range(0, 1000, 40):
+        chunk = fan[at : at + 40]
+        head = struct.pack("<BBH", len(chunk), 0, 0)
+        nano.request(FEED, head + chunk.tobytes())
+    colours = [nano.led() for _ in range(100) if not nano.run(10)]
+    assert set(colours) == {"rb", ""}
+    assert 0.4 < colours.count("rb") / 100 < 0.6
+    nano.request(UNKNOWN_NAME, struct.pack("<I", 1) + b"\x03fan")
+    assert {nano.led() for _ in range(50) if not nano.run(20)} == {"b"}
 
 
 def test_a_host_that_does_not_read_stops_nothing(board: NewBoard) -> None:

@@ -1,4 +1,4 @@
-// Stub: mbed's flash driver on the nRF52840's flash, of which the last 32 KB are there (flash.cpp).
+// Stub: mbed's flash driver on the nRF52840's flash, of which the last 64 KB are there (flash.cpp).
 // It behaves as NOR flash, takes the time that the chip takes, and aborts where it is misused.
 #pragma once
 

@@ -9,7 +9,7 @@
 
 namespace {
 
-constexpr uint32_t kBegin = 0xF8000;
+constexpr uint32_t kBegin = 0xF0000;
 constexpr uint32_t kEnd = 0x100000;
 constexpr uint32_t kPageBytes = 4096;
 constexpr uint32_t kEraseMs = 85;

@@ -18,8 +18,8 @@ StubImu IMU;
 namespace {
 
 constexpr unsigned long kSampleUs = 8403;  // at 119 Hz
-constexpr uint32_t kFlashStart = 0xF8000;
-constexpr uint32_t kFlashBytes = 0x8000;
+constexpr uint32_t kFlashStart = 0xF0000;
+constexpr uint32_t kFlashBytes = 0x10000;
 constexpr uint32_t kPageBytes = 4096;
 
 unsigned long now_us = 0;

@@ -106,10 +106,13 @@ BoardStatus Board::status(uint32_t now_ms) const {
   const bool has_samples = server_.feeding() || sensor_.state() == SensorState::kRunning;
   status.fault = !device.loaded() || !radio_works_ || !has_samples;
   const AlarmRing& alarms = server_.alarms();
-  status.alarm =
+  const bool alarm_was_short =
       alarms.size() > 0 &&
       device.state().counters.samples - alarms.latest(0).last_sample < kAlarmShownSamples;
-  status.learning = device.current_label() != kNoClass || device.learner().fine_tune_left() > 0;
+  status.alarm = device.state().detector.alarm || alarm_was_short;
+  status.unknown = device.state().unknown.open;
+  status.learning = device.current_label() != kNoClass || device.learner().fine_tune_left() > 0 ||
+                    device.learner().calibration().windows_left > 0;
   status.connected = usb_.connected() || ble_.connected();
   return status;
 }

@@ -1,4 +1,4 @@
-// The last 32 KB of the nRF52840's flash, for what the board keeps: eight pages of 4 KB behind the
+// The last 64 KB of the nRF52840's flash, for what the board keeps: 16 pages of 4 KB behind the
 // program, which ends before them (board_upload.maximum_size in platformio.ini). An erase halts the
 // CPU for about 85 ms, samples and radio included. An upload may erase the region.
 #pragma once
@@ -13,8 +13,8 @@
 namespace tinyol {
 namespace nano33ble {
 
-constexpr uint32_t kFlashBegin = 0xF8000;
-constexpr uint32_t kFlashBytes = 0x8000;
+constexpr uint32_t kFlashBegin = 0xF0000;
+constexpr uint32_t kFlashBytes = 0x10000;
 constexpr uint32_t kFlashPageBytes = 4096;
 
 class BoardFlash final : public Flash {

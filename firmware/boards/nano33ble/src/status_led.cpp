@@ -16,9 +16,10 @@ struct Pattern {
 
 // In the order of LedState.
 constexpr Pattern kPatterns[] = {
-    {{false, false, true}, 2000, 50}, {{false, false, true}, 1000, 1000},
-    {{true, true, false}, 1000, 500}, {{true, false, false}, 1000, 1000},
-    {{true, false, false}, 250, 125}, {{true, true, true}, 160, 80},
+    {{false, false, true}, 2000, 50},   {{false, false, true}, 1000, 1000},
+    {{true, true, false}, 1000, 500},   {{true, false, true}, 500, 250},
+    {{true, false, false}, 1000, 1000}, {{true, false, false}, 250, 125},
+    {{true, true, true}, 160, 80},
 };
 
 }  // namespace
@@ -27,6 +28,7 @@ LedState led_state(const BoardStatus& status) {
   if (status.locating) return LedState::kLocate;
   if (status.fault) return LedState::kFault;
   if (status.alarm) return LedState::kAlarm;
+  if (status.unknown) return LedState::kUnknown;
   if (status.learning) return LedState::kLearning;
   if (status.connected) return LedState::kConnected;
   return LedState::kAdvertising;

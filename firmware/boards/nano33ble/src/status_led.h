@@ -1,8 +1,9 @@
 // What the board's RGB LED says, the most urgent first:
 //   locate       white, six times a second    somebody asked which board this is
 //   fault        red, four times a second     no sensor, no radio, or no model
-//   alarm        red, steady                  the machine does not sound as it did in training
-//   learning     yellow, once a second        a label holds, or fine-tuning goes on
+//   alarm        red, steady                  the machine does not run as it does when all is well
+//   unknown      magenta, twice a second      no class that it was taught explains what it does
+//   learning     yellow, once a second        a label holds, fine-tuning or calibrating goes on
 //   connected    blue, steady                 somebody is at the other end
 //   advertising  blue, a flash every 2 s      alone, and well
 #pragma once
@@ -12,12 +13,21 @@
 namespace tinyol {
 namespace nano33ble {
 
-enum class LedState : uint8_t { kAdvertising, kConnected, kLearning, kAlarm, kFault, kLocate };
+enum class LedState : uint8_t {
+  kAdvertising,
+  kConnected,
+  kLearning,
+  kUnknown,
+  kAlarm,
+  kFault,
+  kLocate,
+};
 
 struct BoardStatus {
   bool locating = false;
   bool fault = false;
   bool alarm = false;
+  bool unknown = false;
   bool learning = false;
   bool connected = false;
 };
