@@ -1,0 +1,1 @@
+"""What the system shows on a machine's recordings: `tinyol evaluate` (docs/evaluation.md)."""
