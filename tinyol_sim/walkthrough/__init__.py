@@ -1,0 +1,1 @@
+"""What the notebooks share: recordings, figures, lessons, costs."""
