@@ -1,6 +1,6 @@
 """What the core costs a board: static RAM of each part and code for the Cortex-M4.
 
-    python firmware/size.py [--classes 8] [--features 5] [--hidden 32] [--inputs 40] [--ring 64]
+    python firmware/size.py [--classes 8] [--features 8] [--hidden 32] [--inputs 40] ...
 
 RAM is read off the compiler's output for the capacities asked for: with arm-none-eabi-g++ the
 board's own numbers, else those of this machine (pointers are longer there), and the table says
@@ -38,11 +38,31 @@ FLAGS = (
 )
 SETTINGS_HEADER = "lib/tinyol/src/tinyol/settings.h"
 
+# What can be asked for on the command line: its macro and what it is without.
+CAPACITIES = {
+    "classes": ("TINYOL_MAX_CLASSES", 8),
+    "features": ("TINYOL_MAX_FEATURES", 8),
+    "hidden": ("TINYOL_MAX_HIDDEN", 32),
+    "inputs": ("TINYOL_MAX_INPUTS", 40),
+    "ring": ("TINYOL_MAX_RING", 64),
+    "rehearsal": ("TINYOL_MAX_REHEARSAL", 112),
+    "rehearsal_windows": ("TINYOL_MAX_REHEARSAL_WINDOWS", 16),
+    "full_covariance": ("TINYOL_FULL_COVARIANCE", 0),
+}
+
 # What each part is for, in the order of the table. `device` holds all of the core.
 PARTS = {
     "running_stats": "running mean and variance",
-    "softmax_head": "classifier's weights",
+    "softmax_head": "softmax head's weights",
+    "rehearsal_buffer": "lessons that it rehearses, int8",
+    "gaussian_head": "Gaussian head's means, covariances and limits",
+    "classifier": "classifier: both heads and the rehearsal",
+    "anomaly_detector": "anomaly detector: what is normal",
+    "drift_monitor": "drift monitor",
+    "unknown_events": "unknown events, with vectors of the last two",
     "reconstruction_head": "fine-tuned layer's weights and biases",
+    "least_squares": "its inverse correlation, for recursive least squares",
+    "window_rehearsal": "windows that it rehearses, int8",
     "metrics": "confusion matrix, running loss and error, quantiles",
     "class_table": "class names",
     "settings": "settings",
@@ -82,8 +102,11 @@ def compile_file(command: Sequence[str], source: Path, output: Path, *extra: str
 
 
 def ram(command: Sequence[str], capacities: dict[str, int], folder: Path) -> dict[str, int]:
-    """Bytes of each part, from the sizes of its objects in the assembler text."""
-    macros = [f"-DTINYOL_MAX_{name.upper()}={value}" for name, value in capacities.items()]
+    """Bytes of each part, from the sizes of its objects in the assembler text.
+
+    capacities: by a name of CAPACITIES, or by macro.
+    """
+    macros = [f"-D{CAPACITIES.get(name, (name,))[0]}={value}" for name, value in capacities.items()]
     text = folder / "parts.s"
     compile_file(command, FIRMWARE / "size/parts.cpp", text, "-S", "-O1", *macros)
     sizes = re.findall(r"\.size\s+part_(\w+), (\d+)", text.read_text())
@@ -95,11 +118,29 @@ def image_bytes(c: dict[str, int]) -> int:
     k, d, hidden, outputs = c["classes"], c["features"], c["hidden"], c["inputs"]
     header = (FIRMWARE / SETTINGS_HEADER).read_text()
     settings = int(re.findall(r"kSettingCount = (\d+)", header)[0])
-    envelope = 20 + 4 + 7 * 8
-    layers = 24 + 4 * k * d + 24 + 4 * outputs * (hidden + 1)
-    metrics = 20 + 3 * 44 + 4 * k * k
-    rest = 28 + (4 + 8 * settings) + (4 + 16 * k) + (8 + 8 * d)
-    return envelope + layers + metrics + rest
+    spread = d * (d + 1) // 2 if c["full_covariance"] else d
+    quantile = 44
+
+    def padded(size: int) -> int:
+        return -(-size // 4) * 4
+
+    sections = {
+        "COUN": 28,
+        "SETT": 4 + 8 * settings,
+        "CLAS": 4 + 16 * k,
+        "STAT": 8 + 8 * d,
+        "SOFT": 24 + 4 * k * (d + 2),
+        "GAUS": 4 + 8 + k * (8 + 4 * (d + spread) + quantile),
+        "REHE": padded(12 + 4 * k + 5 * d + c["rehearsal"] * (1 + d)),
+        "RECO": 24 + 4 * outputs * (hidden + 1),
+        "RLSP": 8 + 2 * (hidden + 1) * (hidden + 2),
+        "REHW": padded(12 + c["rehearsal_windows"] * outputs),
+        "NORM": 24 + quantile + 12,
+        "DRIF": 44,
+        "UNKN": 28 + 2 * (36 + 4 * 24 * d),
+        "METR": 20 + 3 * quantile + 4 * k * k,
+    }
+    return 20 + 4 + sum(8 + size for size in sections.values())
 
 
 def code(optimize: str, folder: Path) -> dict[str, int]:
@@ -138,7 +179,7 @@ def show(result: dict[str, object]) -> None:
     capacities, sizes = result["capacities"], result["ram"]
     assert isinstance(capacities, dict)
     assert isinstance(sizes, dict)
-    settings = ", ".join(f"{value} {name}" for name, value in capacities.items())
+    settings = ", ".join(f"{value} {name.replace('_', ' ')}" for name, value in capacities.items())
     print(f"Static RAM on {result['ram_target']} for {settings}, bytes")
     for part, meaning in PARTS.items():
         print(f"  {sizes[part]:>7,}  {meaning}")
@@ -159,14 +200,9 @@ def show(result: dict[str, object]) -> None:
 def main() -> None:
     """Measures and prints."""
     parser = argparse.ArgumentParser(description="RAM and code size of the core for a board.")
-    for name, value in (
-        ("classes", 8),
-        ("features", 5),
-        ("hidden", 32),
-        ("inputs", 40),
-        ("ring", 64),
-    ):
-        parser.add_argument(f"--{name}", type=int, default=value, help=f"default {value}")
+    for name, (_, value) in CAPACITIES.items():
+        option = f"--{name.replace('_', '-')}"
+        parser.add_argument(option, type=int, default=value, help=f"default {value}")
     parser.add_argument("--json", action="store_true", help="print JSON")
     arguments = vars(parser.parse_args())
     as_json = arguments.pop("json")

@@ -8,7 +8,15 @@
 
 TINYOL_PART(running_stats, tinyol::RunningStats);
 TINYOL_PART(softmax_head, tinyol::SoftmaxHead);
+TINYOL_PART(rehearsal_buffer, tinyol::RehearsalBuffer);
+TINYOL_PART(gaussian_head, tinyol::GaussianHead);
+TINYOL_PART(classifier, tinyol::Classifier);
+TINYOL_PART(anomaly_detector, tinyol::AnomalyDetector);
+TINYOL_PART(drift_monitor, tinyol::DriftMonitor);
+TINYOL_PART(unknown_events, tinyol::UnknownEvents);
 TINYOL_PART(reconstruction_head, tinyol::ReconstructionHead);
+TINYOL_PART(least_squares, tinyol::RecursiveLeastSquares);
+TINYOL_PART(window_rehearsal, tinyol::WindowRehearsal);
 TINYOL_PART(metrics, tinyol::Metrics);
 TINYOL_PART(class_table, tinyol::ClassTable);
 TINYOL_PART(settings, tinyol::Settings);

@@ -11,20 +11,25 @@ import hashlib
 import os
 import subprocess
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from ..bundle import Bundle
 from ..errors import EmulatorError
-from .capacities import capacities_for
+from .capacities import Capacities, capacities_for
 from .compilers import Compiler, find_compiler
 
 FIRMWARE = Path(__file__).resolve().parents[2] / "firmware"
 INCLUDES = ("lib/tinyol/src", "lib/frozen/src", "boards/emulator")
 LIBRARIES = ("lib/tinyol/src/tinyol", "lib/frozen/src/frozen")
 BOARD = "boards/emulator"
-PROGRAMS = ("main", "bench_main")  # each defines run_program()
+# Each defines run_program(); with the files of BOARD that not every program has.
+PROGRAMS = {
+    "main": ("main.cpp", "linked_model.cpp"),
+    "bench_main": ("bench_main.cpp", "linked_model.cpp"),
+    "cost_main": ("cost_main.cpp", "cost_heads.cpp", "cost_tuning.cpp", "cost_watch.cpp"),
+}
 _TIMEOUT_S = 300
 
 
@@ -35,35 +40,41 @@ def cache_folder() -> Path:
 
 
 def build_image(
-    model: Bundle | bytes,
+    model: Bundle | bytes | None,
     *,
     compiler: str | None = None,
     optimize: str = "-O2",
     extra: Sequence[str] = (),
     program: str = "main",
+    capacities: Mapping[str, int] | None = None,
 ) -> Path:
     """The ELF image of a model; made only if it is not there yet.
 
     Args:
-        model: a bundle, or a model image's bytes. The build's arrays get exactly its sizes.
+        model: a bundle, or a model image's bytes; None for a program that has none. The build's
+            arrays get exactly its sizes.
         compiler: "zig" or "gcc"; None takes the first that is installed.
         optimize: "-Os", "-O2", ...
         extra: more flags for every C++ file, behind the others.
-        program: "main", the board; "bench_main", the benchmark.
+        program: "main", the board; "bench_main", the benchmark of a model; "cost_main", that of
+            the learning parts.
+        capacities: macros of tinyol/capacity.h, for a program without a model.
 
     Raises:
         EmulatorError: no compiler, no sources, or the build failed, as for a model that is
             larger than the board.
     """
-    model_image = model if isinstance(model, bytes) else model.model_image
+    model_image = model.model_image if isinstance(model, Bundle) else model
     tools = find_compiler(compiler)
-    sizes = capacities_for(model_image)
+    sizes = Capacities(dict(capacities or {}), 0)
+    if model_image is not None:
+        sizes = capacities_for(model_image)
     macros = (f"-D{name}={size}" for name, size in sizes.macros.items())
     flags = (*tools.compile_flags, optimize, *macros, *extra)
     inputs = hashlib.sha256(_source_hash())
     inputs.update("\0".join((_version(tools), *flags, *tools.link_flags)).encode())
     objects = cache_folder() / "objects" / inputs.hexdigest()[:32]
-    inputs.update(program.encode() + b"\0" + model_image)
+    inputs.update(program.encode() + b"\0" + (model_image or b""))
     image = cache_folder() / "images" / f"{inputs.hexdigest()[:32]}.elf"
     if image.exists():
         return image
@@ -73,7 +84,9 @@ def build_image(
         with tempfile.TemporaryDirectory(dir=cache_folder()) as scratch:
             work = Path(scratch)
             files = _compile(tools, flags, program, objects, work)
-            files.append(_assemble_model(tools, model_image, sizes.arena_bytes, image.stem, work))
+            if model_image is not None:
+                arena = sizes.arena_bytes
+                files.append(_assemble_model(tools, model_image, arena, image.stem, work))
             _link(tools, files, image, work)
     except OSError as error:
         raise EmulatorError(f"the emulated board cannot be built: {error}") from None
@@ -158,7 +171,7 @@ def _first_line(text: str, word: str) -> str:
 def _sources(program: str) -> list[Path]:
     if program not in PROGRAMS:
         raise EmulatorError(f"no program {program!r}; it must be one of {', '.join(PROGRAMS)}")
-    skipped = {f"{other}.cpp" for other in PROGRAMS if other != program}
+    skipped = {name for files in PROGRAMS.values() for name in files}.difference(PROGRAMS[program])
     return [
         path
         for folder in (*LIBRARIES, BOARD)

@@ -1,8 +1,9 @@
 // The benchmark image: how many instructions the stages of Algorithm 1 take, for the model that
-// is linked in. It runs on a machine whose timer advances by 1024 ns an instruction (QEMU's
-// -icount shift=10), so that 25 MHz ticks are instructions, exactly.
+// is linked in (instructions.h). cost_main.cpp counts the learning parts one by one.
 //   notices: STAGE instructions name, once a window for each stage; DONE at the end
+#include "cost_inputs.h"
 #include "idle.h"
+#include "instructions.h"
 #include "linked_model.h"
 #include "notice.h"
 #include "program.h"
@@ -11,33 +12,21 @@
 #include "tinyol/learned_state.h"
 #include "tinyol/quantize.h"
 #include "tinyol/windower.h"
-#include "tinyol/xorshift.h"
 #include "uart.h"
 
 namespace tinyol {
 namespace emulator {
 namespace {
 
-constexpr uint32_t kWindows = 32;
+constexpr uint32_t kWindows = 32;        // counted, of each kind
+constexpr uint32_t kLessonsBefore = 40;  // of each class
 constexpr uint16_t kClasses = 3 < kMaxClasses ? 3 : kMaxClasses;
-
-// Rounded to the nearest: a tick is 40 ns.
-uint32_t instructions_between(uint32_t start_ticks, uint32_t end_ticks) {
-  return static_cast<uint32_t>((uint64_t{end_ticks - start_ticks} * 40 + 512) / 1024);
-}
-
-// The cost of measuring: what an empty stage takes.
-uint32_t measuring_cost() {
-  const uint32_t start = timer_ticks();
-  return instructions_between(start, timer_ticks());
-}
 
 class Stage {
  public:
   explicit Stage(const char* name) : name_(name), start_(timer_ticks()) {}
   void end() {
-    const uint32_t end = timer_ticks();
-    const uint32_t n = instructions_between(start_, end) - measuring_cost();
+    const uint32_t n = instructions_since(start_);
     Notice("STAGE").decimal(static_cast<int32_t>(n)).text(" ").text(name_);
   }
 
@@ -47,17 +36,10 @@ class Stage {
 };
 
 // A shaken sensor: gravity on z, +-0.25 g of noise.
-void next_sample(uint32_t* random, float sample[3]) {
+void next_sample(float sample[3]) {
   for (int axis = 0; axis < 3; ++axis) {
-    const float noise = static_cast<float>(static_cast<int32_t>(xorshift32(random)) >> 8);
-    sample[axis] = noise * (0.25f / 8388608.0f) + (axis == 2 ? 1.0f : 0.0f);
+    sample[axis] = 0.25f * noise() + (axis == 2 ? 1.0f : 0.0f);
   }
-}
-
-// The six settings of a rule stand in one row; `first` is its learning rate.
-SgdRule rule(const Settings& settings, Setting first) {
-  const float* v = settings.value + static_cast<int>(first);
-  return {v[0], static_cast<Schedule>(static_cast<uint8_t>(v[1])), v[2], v[3], v[4], v[5]};
 }
 
 // One stage after the other on a learned state of its own, as Learner::process has them.
@@ -70,7 +52,6 @@ class Stages {
     for (uint16_t k = 0; k < kClasses; ++k) state_.classifier.add_class();
   }
 
-  void gap() { windower_.restart(); }
   void push(const float sample[3]) { windower_.push(sample); }
 
   // Once a push() has completed a window; `features` are that window's.
@@ -88,20 +69,19 @@ class Stages {
     static_cast<void>(mean_squared_error(window_.input, output_, n));
     inference.end();
 
-    Stage standardisation("standardisation");
+    Stage statistics("running statistics");
     state_.statistics.update(features,
                              static_cast<uint32_t>(settings[Setting::kStatisticsHorizon]));
-    standardise(state_.statistics, features, scaled_);
-    standardisation.end();
+    statistics.end();
 
+    float novelty;
     Stage predict("classifier predict");
-    state_.classifier.predict(scaled_, probabilities_);
+    state_.classifier.predict(features, state_.statistics, settings, probabilities_, &novelty);
     predict.end();
 
-    Stage step("classifier step");
-    state_.classifier.learn(scaled_, probabilities_, truth,
-                            rule(settings, Setting::kClassifierRate));
-    step.end();
+    Stage lesson("classifier lesson");
+    state_.classifier.learn(features, state_.statistics, truth, settings);
+    lesson.end();
 
     const ReconstructionLoss loss = static_cast<ReconstructionLoss>(
         static_cast<uint8_t>(settings[Setting::kReconstructionLoss]));
@@ -112,7 +92,7 @@ class Stages {
 
     Stage tune("fine-tuning step");
     state_.reconstruction.learn(hidden_, window_.input, loss,
-                                rule(settings, Setting::kReconstructionRate), output_);
+                                rule_of(settings, Setting::kReconstructionRate), output_);
     tune.end();
   }
 
@@ -121,29 +101,34 @@ class Stages {
   Windower windower_;
   Window window_;
   LearnedState state_;
-  float scaled_[kMaxFeatures] = {};
   float probabilities_[kMaxClasses] = {};
   float hidden_[kMaxHidden] = {};
   float output_[kMaxInputs] = {};
 };
 
-// The whole device, from a window's last sample to its result.
-void run_windows(const char* name, Device* device, Stages* stages, uint32_t* random) {
-  uint32_t windows = 0;
-  while (windows < kWindows) {
+// The whole device, from a window's last sample to its result. Without a name nothing is told.
+void run_windows(const char* name, uint32_t windows, Device* device, Stages* stages) {
+  for (uint32_t done = 0; done < windows;) {
     float sample[3];
-    next_sample(random, sample);
+    next_sample(sample);
     WindowResult result;
     const uint32_t start = timer_ticks();
     const bool completed = device->push_sample(sample, &result);
-    const uint32_t end = timer_ticks();
-    stages->push(sample);
+    const uint32_t n = instructions_since(start);
+    if (stages != nullptr) stages->push(sample);
     if (!completed) continue;
-    const uint32_t n = instructions_between(start, end) - measuring_cost();
-    Notice("STAGE").decimal(static_cast<int32_t>(n)).text(" ").text(name);
-    stages->measure(device->learner().features(), static_cast<uint16_t>(windows % kClasses));
-    ++windows;
+    if (name != nullptr) Notice("STAGE").decimal(static_cast<int32_t>(n)).text(" ").text(name);
+    if (stages != nullptr) {
+      stages->measure(device->learner().features(), static_cast<uint16_t>(done % kClasses));
+    }
+    ++done;
   }
+}
+
+void set(Device* device, Setting which, float value) {
+  Refusal refusal;
+  const uint16_t id = setting_info(static_cast<int>(which)).id;
+  if (device->set(id, value, &refusal) != Status::kOk) stop_refused(refusal);
 }
 
 }  // namespace
@@ -156,19 +141,32 @@ void run_program() {
   LinkedModel* linked = load_linked_model();
   Device& device = linked->device;
   stages.begin(linked->model, &linked->net, device.learner().n_features());
+  Notice("READY").text("benchmark");
   for (uint16_t k = 0; k < kClasses; ++k) {
     const char name = static_cast<char>('a' + k);
     uint16_t index;
     device.add_class(&name, 1, &index, nullptr);
+    device.label(index, kUntilStopped, nullptr);
+    run_windows(nullptr, kLessonsBefore, &device, nullptr);
   }
-  Notice("READY").text("benchmark");
-  uint32_t random = kXorshiftSeed;
-  run_windows("window, predicting", &device, &stages, &random);
+  device.label(kNoClass, 0, nullptr);
+  device.calibrate(0, kLessonsBefore, nullptr);  // so that the shaking is no alarm
+  run_windows(nullptr, kLessonsBefore + 1, &device, nullptr);
+  run_windows("window, predicting", kWindows, &device, nullptr);
+
   device.label(0, kUntilStopped, nullptr);
-  device.fine_tune(kUntilStopped, nullptr);
   device.gap();  // a label holds for whole windows only: this way the first is a lesson too
-  stages.gap();
-  run_windows("window, learning", &device, &stages, &random);
+  run_windows("window, lesson", kWindows, &device, nullptr);
+  device.fine_tune(kUntilStopped, nullptr);
+  device.gap();  // device and stages begin a window together
+  run_windows("window, lesson + fine-tuning, SGD", kWindows, &device, &stages);
+  set(&device, Setting::kReconstructionRule, 1.0f);
+  run_windows("window, lesson + fine-tuning, NLMS", kWindows, &device, nullptr);
+  set(&device, Setting::kReconstructionRule, 2.0f);
+  run_windows("window, lesson + fine-tuning, RLS", kWindows, &device, nullptr);
+  set(&device, Setting::kReconstructionRule, 0.0f);
+  set(&device, Setting::kReconstructionRehearsal, 1.0f);
+  run_windows("window, lesson + fine-tuning, SGD, 1 rehearsed", kWindows, &device, nullptr);
   Notice("DONE").decimal(static_cast<int32_t>(kWindows));
   for (;;) idle();
 }

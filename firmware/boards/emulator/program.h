@@ -1,4 +1,5 @@
-// What start-up calls once memory is set up: main.cpp and bench_main.cpp each have one.
+// What start-up calls once memory is set up: main.cpp, bench_main.cpp and
+// cost_main.cpp each have one.
 #pragma once
 
 namespace tinyol {

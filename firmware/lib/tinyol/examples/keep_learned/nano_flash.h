@@ -1,4 +1,4 @@
-// 32 KB of the Nano 33 BLE's flash, behind the program. An upload may erase them. For another
+// 64 KB of the Nano 33 BLE's flash, behind the program. An upload may erase them. For another
 // board, write these five functions over its flash.
 #pragma once
 
@@ -10,7 +10,7 @@ class NanoFlash : public tinyol::Flash {
   bool begin() { return flash_.init() == 0; }
 
   uint32_t page_bytes() const override { return 4096; }
-  uint32_t n_pages() const override { return 8; }
+  uint32_t n_pages() const override { return 16; }
   tinyol::Status erase(uint32_t page) override {
     return answer(flash_.erase(kStart + page * page_bytes(), page_bytes()));
   }
@@ -22,7 +22,7 @@ class NanoFlash : public tinyol::Flash {
   }
 
  private:
-  static const uint32_t kStart = 0xF8000;
+  static const uint32_t kStart = 0xF0000;
 
   static tinyol::Status answer(int error) {
     return error == 0 ? tinyol::Status::kOk : tinyol::Status::kFlash;

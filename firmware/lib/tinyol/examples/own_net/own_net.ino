@@ -1,6 +1,6 @@
 // The TinyOL layer behind a net of your own (haar_net.h): classes that you name while it runs.
 // Arduino Nano 33 BLE Sense with the library Arduino_LSM9DS1; revision 2 has another sensor:
-// Arduino_BMI270_BMM150, and kRateHz 100. 11 KB of RAM.
+// Arduino_BMI270_BMM150, and kRateHz 100. 21 KB of RAM.
 //
 // In the serial monitor (115200 baud, line ending: newline) type
 //   still     a name: from now on it is "still"; a name that is new is a new class
@@ -9,6 +9,7 @@
 // For each window, every 0.13 s, a line comes back: how much the net misses, and what this is:
 //   error 1.9 mg, still 98 %
 //   error 214.3 mg, shaken 71 %, learned as shaken
+//   error 96.0 mg, unknown
 #include <Arduino_LSM9DS1.h>
 #include <tinyol.h>
 
@@ -80,7 +81,9 @@ static void print(const tinyol::WindowResult& result) {
   Serial.print("error ");
   Serial.print(1000.0f * sqrtf(result.error), 1);
   Serial.print(" mg");
-  if (result.predicted != tinyol::kNoClass) {
+  if (result.unknown) {
+    Serial.print(", unknown");  // no class explains it
+  } else if (result.predicted != tinyol::kNoClass) {
     Serial.print(", ");
     Serial.print(device.state().classes.names[result.predicted]);
     Serial.print(" ");

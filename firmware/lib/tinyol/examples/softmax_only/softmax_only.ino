@@ -1,5 +1,5 @@
 // A classifier that you teach over Serial, on features of your own: running statistics and the
-// softmax head alone. No net, no model, 0.6 KB of RAM; any 32-bit board, any analogue sensor on
+// softmax head alone. No net, no model, 0.75 KB of RAM; any 32-bit board, any analogue sensor on
 // A0 (a microphone's envelope, a current clamp, an axis of an accelerometer).
 //
 // Every 128 readings become three features: the level, how far the readings spread about it, and
@@ -80,7 +80,9 @@ void loop() {
   Serial.print(" %");
   if (label >= 0) {
     // A step that would make a weight infinite, or larger than 1,000, is skipped whole.
-    const tinyol::SgdRule rule = {0.1f, tinyol::Schedule::kConstant, 1.0f, 0.0f, 0.0f, 1000.0f};
+    // Classes that were shown less often learn in larger steps.
+    const tinyol::SgdRule sgd = {0.1f, tinyol::Schedule::kConstant, 1.0f, 0.0f, 0.0f, 1000.0f};
+    const tinyol::SoftmaxRule rule = {sgd, true, true};
     const uint16_t truth = static_cast<uint16_t>(label);
     Serial.print(head.learn(scaled, probabilities, truth, rule) ? ", learned as "
                                                                 : ", refused as ");
