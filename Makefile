@@ -7,14 +7,14 @@ CXX_SOURCES := $(shell find firmware tinyol_sim/csrc tests -name .pio -prune -o 
 BUILD_INPUTS := $(CXX_SOURCES) tinyol_sim/_build.py setup.py pyproject.toml
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-long fuzz lint format bench size dist system-deps clean
+.PHONY: help demo test test-long fuzz lint format bench size notebooks dist system-deps clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 16
 
 demo: $(VENV)/.emulator ## set up, replay the shipped recording, and verify it on the emulated board
-	$(BIN)/tinyol replay --fine-tune 900 --learn --out reports/demo
-	$(BIN)/tinyol verify --device emu: --fine-tune 900
+	$(BIN)/tinyol replay --fine-tune 600 --calibrate 250 --learn --out reports/demo
+	$(BIN)/tinyol verify --device emu: --fine-tune 600
 
 test: $(VENV)/.test lint ## set up, check style and types, and run every test
 	$(BIN)/python -m pytest
@@ -35,12 +35,16 @@ format: $(VENV)/.lint ## rewrite Python and C++ in the project's style
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 	$(BIN)/clang-format -i $(CXX_SOURCES)
+	$(BIN)/python notebooks/strip.py
 
 bench: $(VENV)/.emulator ## instructions of each stage on the emulated Cortex-M4F
 	$(BIN)/tinyol bench
 
 size: $(VENV)/.installed ## RAM and code size of the core for a board
 	. ./$(VENV)/compiler && $(BIN)/python firmware/size.py
+
+notebooks: $(VENV)/.notebooks ## run the four notebooks, minutes long, into reports/notebooks
+	. ./$(VENV)/compiler && $(BIN)/python notebooks/execute.py
 
 dist: $(VENV)/.test ## source distribution and wheel in dist/
 	$(BIN)/python -m pip install -q build
@@ -77,12 +81,16 @@ $(VENV)/.emulator: $(VENV)/.installed
 	. ./$(VENV)/compiler && $(BIN)/python -m pip install -q -e '.[emulator]'
 	@touch $@
 
+$(VENV)/.notebooks: $(VENV)/.installed
+	. ./$(VENV)/compiler && $(BIN)/python -m pip install -q -e '.[notebooks,train,emulator]'
+	@touch $@
+
 $(VENV)/.lint: $(VENV)/.installed
 	. ./$(VENV)/compiler && $(BIN)/python -m pip install -q -e '.[lint]'
 	@touch $@
 
 # Without the references the tests that need them say so and are skipped.
 $(VENV)/.test: $(VENV)/.installed tests/reference.txt
-	. ./$(VENV)/compiler && $(BIN)/python -m pip install -q -e '.[test,ble-test,train,emulator]'
+	. ./$(VENV)/compiler && $(BIN)/python -m pip install -q -e '.[test,ble-test,train,emulator,notebooks]'
 	-$(BIN)/python -m pip install -q --no-deps -r tests/reference.txt
 	@touch $@
