@@ -158,6 +158,19 @@ def test_the_policy_does_not_take_a_dead_sensor_for_a_moved_one(stuck_at: float)
     np.testing.assert_allclose(after.mean, before.mean, atol=0.2)
 
 
+@pytest.mark.parametrize("steps", [0, 40])
+def test_a_dead_sensor_ends_a_calibration(steps: int) -> None:
+    twin = taught()
+    before = twin.watch()
+    twin.calibrate(60, steps)
+    seen = twin.feed(np.full((500, 3), 0.5, np.float32))
+    after = twin.watch()
+    assert not seen.noticed("calibrated").any()
+    assert (after.calibration_windows_left, after.calibration_steps_left) == (0, 0)
+    np.testing.assert_allclose(after.mean, before.mean, atol=0.2)
+    assert after.alarm
+
+
 # --- what no class explains ------------------------------------------------------------------
 
 

@@ -32,7 +32,7 @@ from tinyol_sim.errors import DeviceError, TinyOLError
 
 FALSE_RATE = "anomaly.false_rate"
 _POLL_S = 0.1
-_UNMOVED = 1e-10  # variance of ln error and of ln variance: no sensor is as quiet
+_SILENT = -25.0  # ln g^2: where the board takes its sensor for dead (learner_watch.cpp)
 _SPOIL = {
     Opcode.RESET: "reset the board",
     Opcode.IMAGE_COMMIT: "gave it another state",
@@ -180,8 +180,6 @@ class _Work:
             refuse_if_diverged(windows, skipped_steps(ended))
             errors = [window.tuned_error for window in windows]
             notes = notes_on(windows, errors, math.inf, skipped, begun, ended)
-        if after.covariance[0] < _UNMOVED and after.covariance[2] < _UNMOVED:
-            notes.append("all windows are alike: do the sensor's values move?")
         return NormalFound(
             at=after.at if self._told is None else self._told.last_sample + 1,
             before=before,
@@ -210,7 +208,7 @@ class _Work:
             steps, left = now.calibration_steps_left, now.calibration_windows_left
             if left == 0:
                 if self._told is None and not self._lost:
-                    raise DeviceError("the board has ended it by itself: begin again")
+                    raise DeviceError(self._why_ended())
                 return
             if self._stop.is_set():
                 raise StoppedError("stopped")
@@ -227,6 +225,12 @@ class _Work:
                 raise DeviceError(f"no window for {limit_s:.3g} s: {why}")
             with suppress(asyncio.TimeoutError):
                 await asyncio.wait_for(self._stop.wait(), _POLL_S)
+
+    def _why_ended(self) -> str:
+        began_at = self._began_at or 0
+        if any(w.log_variance < _SILENT for w in self._windows if w.sample_index >= began_at):
+            return "the sensor's values do not move, so the board has ended it"
+        return "the board has ended it by itself: begin again"
 
     async def _answer(self, request: Coroutine[Any, Any, T]) -> T:
         return await reply_or_stop(request, self._stop)

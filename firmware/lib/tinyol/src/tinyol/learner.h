@@ -63,7 +63,6 @@ constexpr uint16_t kNoticeCalibrated = 128;  // a calibration is complete
 struct Calibration {
   uint32_t windows_left = 0;  // 0: none is under way
   NormalStats fresh;
-  bool by_policy = false;  // drift.policy began it, nobody asked
 };
 
 class Learner {
@@ -91,7 +90,8 @@ class Learner {
 
   // Fine-tunes for `fine_tune_steps` windows, then takes what normal is, and gravity's direction,
   // anew from the next `windows` ones. No anomaly is told meanwhile. 0 windows: ends one under
-  // way, with its fine-tuning; what normal was before stands.
+  // way, with its fine-tuning; what normal was before stands. So does a window in which nothing
+  // moves at all: that is a dead sensor, and no place or machine has a normal like it.
   void calibrate(uint32_t fine_tune_steps, uint32_t windows);
   const Calibration& calibration() const { return calibration_; }
 

@@ -34,8 +34,8 @@ void Learner::watch(const Window& window, WindowResult* result) {
   if (unknown.ended) result->notices |= kNoticeUnknownEnded;
 
   const float log_error = log_of_error(result->tuned_error);
-  // What a policy began must not take a sensor that fell silent for a new place.
-  if (calibration_.by_policy && window.log_variance < kSilent) calibrate(0, 0);
+  // A sensor that fell silent is no new normal.
+  if (window.log_variance < kSilent) calibrate(0, 0);
   if (calibration_.windows_left > 0) {
     calibrate_on(log_error, window.log_variance, result);
     return;
@@ -70,7 +70,6 @@ void Learner::act_on_drift() {
   // Fine-tuning that a person began goes on.
   calibrate(steps > fine_tune_left_ ? steps : fine_tune_left_,
             settings.whole(Setting::kDriftCalibrateWindows));
-  calibration_.by_policy = true;
 }
 
 void Learner::calibrate(uint32_t fine_tune_steps, uint32_t windows) {
