@@ -7,15 +7,6 @@
 #include "tinyol/count_up.h"
 
 namespace tinyol {
-namespace {
-
-// 0 .. n - 1, off from uniform by less than n / 2^32.
-uint32_t below(uint32_t n, uint32_t* random) {
-  return static_cast<uint32_t>((static_cast<uint64_t>(xorshift32(random)) * n) >> 32);
-}
-
-}  // namespace
-
 void BalancedReservoir::reset(uint16_t rows) {
   limit = rows;
   size = 0;
@@ -45,9 +36,9 @@ int BalancedReservoir::place(uint16_t of_group) {
   if (from_largest) {
     uint32_t rows = 0;
     for (const uint16_t n : kept) rows += n == most ? most : 0u;
-    skip = below(rows, &random);
+    skip = draw_below(rows, &random);
   } else {
-    skip = below(seen[of_group], &random);
+    skip = draw_below(seen[of_group], &random);
     if (skip >= own) return kNotKept;
   }
   for (uint16_t row = 0; row < size; ++row) {
@@ -60,7 +51,7 @@ int BalancedReservoir::place(uint16_t of_group) {
 }
 
 int BalancedReservoir::draw() {
-  return size == 0 ? kNotKept : static_cast<int>(below(size, &random));
+  return size == 0 ? kNotKept : static_cast<int>(draw_below(size, &random));
 }
 
 uint16_t BalancedReservoir::rows_of(uint16_t of_group) const {

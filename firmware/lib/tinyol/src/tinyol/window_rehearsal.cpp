@@ -5,15 +5,6 @@
 #include "tinyol/count_up.h"
 
 namespace tinyol {
-namespace {
-
-// A number in 0 .. n - 1.
-uint32_t draw_below(uint32_t n, uint32_t* random) {
-  return static_cast<uint32_t>((uint64_t{xorshift32(random)} * n) >> 32);
-}
-
-}  // namespace
-
 void WindowRehearsal::reset(uint16_t inputs, uint16_t rows) {
   n_inputs = inputs;
   limit = rows;
