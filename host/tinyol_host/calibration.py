@@ -21,6 +21,7 @@ from tinyol_host.calibration_outcome import (
     Calibration,
     notes_on,
     refuse_if_diverged,
+    refuse_if_tuning,
     skipped_steps,
     stretch_of,
 )
@@ -33,6 +34,7 @@ from tinyol_host.replies import Info
 from tinyol_host.reply_or_stop import StoppedError, reply_or_stop
 from tinyol_host.silence import silence_limit_s, why_none
 from tinyol_host.threshold_rule import enough_windows, likely_share, rank_of, windows_needed
+from tinyol_host.watched_work import carry_out
 from tinyol_sim.counted import counted
 from tinyol_sim.errors import DeviceError, TinyOLError
 
@@ -131,20 +133,7 @@ async def calibrate(
     work = _Work(board, plan, stop or asyncio.Event(), show)
     begun = await work.begin()
     async with board.stream(predictions=True, changes=True) as events:
-        reader = asyncio.create_task(work.read(events))
-        try:
-            return await work.do(begun)
-        except TinyOLError as error:
-            left = await work.leave(error)
-            kind = StoppedError if isinstance(error, StoppedError) else DeviceError
-            raise kind(f"{error}; {left}") from None
-        except BaseException:
-            await work.end_fine_tuning()
-            raise
-        finally:
-            reader.cancel()
-            with suppress(asyncio.CancelledError):
-                await reader
+        return await carry_out(work, events, work.do(begun))
 
 
 class _Work:
@@ -171,11 +160,8 @@ class _Work:
         self._threshold = (await self._answer(self._board.settings()))[THRESHOLD]
         begun = await self._answer(self._board.info())
         self._steps_before = begun.reconstruction.applied
-        if not self._plan.fine_tune and begun.fine_tune_left != 0:
-            raise DeviceError(
-                "the board is being fine-tuned, which moves its errors: end that with `tinyol"
-                " fine-tune off`, or have this command do it"
-            )
+        if not self._plan.fine_tune:
+            refuse_if_tuning(begun)
         return begun
 
     async def do(self, begun: Info) -> Calibration:
@@ -273,7 +259,7 @@ class _Work:
     async def _answer(self, request: Coroutine[Any, Any, T]) -> T:
         return await reply_or_stop(request, self._stop)
 
-    async def end_fine_tuning(self) -> None:
+    async def end(self) -> None:
         """If this began it, and the board is there."""
         if self._tuning:
             await finish(self._stop_fine_tuning())
@@ -287,7 +273,7 @@ class _Work:
         if isinstance(error, RebootedError):
             return "it is now as it was saved last: begin again"
         if not isinstance(error, LinkError):
-            await self.end_fine_tuning()
+            await self.end()
         text = f"{THRESHOLD} is as it was, {self._threshold:.4g}"
         if self._setting:
             text = f"{THRESHOLD} was just being set: `tinyol set {THRESHOLD}` shows which it is"

@@ -70,6 +70,15 @@ def skipped_steps(info: Info) -> int:
     return steps.skipped_not_finite + steps.skipped_over_limit
 
 
+def refuse_if_tuning(begun: Info) -> None:
+    """DeviceError where a fine-tuning run is under way that this is no part of."""
+    if begun.fine_tune_left != 0:
+        raise DeviceError(
+            "the board is being fine-tuned, which moves its errors: end that with `tinyol"
+            " fine-tune off`, or have this command do it"
+        )
+
+
 def refuse_if_diverged(windows: Sequence[Prediction], skipped: int) -> None:
     """DeviceError if fine-tuning has made the layer useless: no threshold would mean anything.
 

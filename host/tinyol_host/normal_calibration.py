@@ -16,7 +16,12 @@ from dataclasses import dataclass
 from typing import Any, TypeVar
 
 from tinyol_host.board import Board
-from tinyol_host.calibration_outcome import notes_on, refuse_if_diverged, skipped_steps
+from tinyol_host.calibration_outcome import (
+    notes_on,
+    refuse_if_diverged,
+    refuse_if_tuning,
+    skipped_steps,
+)
 from tinyol_host.clean_up import LIMIT_S, finish
 from tinyol_host.device import LEAST_NORMAL_WINDOWS
 from tinyol_host.errors import NEEDS_MODEL, LinkError, RebootedError
@@ -27,6 +32,7 @@ from tinyol_host.replies import Info
 from tinyol_host.reply_or_stop import StoppedError, reply_or_stop
 from tinyol_host.silence import silence_limit_s, why_none
 from tinyol_host.watch_replies import Watch
+from tinyol_host.watched_work import carry_out
 from tinyol_sim.counted import counted
 from tinyol_sim.errors import DeviceError, TinyOLError
 
@@ -110,20 +116,7 @@ async def calibrate_normal(
         raise DeviceError(NEEDS_MODEL)
     work = _Work(board, plan, stop or asyncio.Event(), show)
     async with board.stream(predictions=True, changes=True, notices=True) as events:
-        reader = asyncio.create_task(work.read(events))
-        try:
-            return await work.do()
-        except TinyOLError as error:
-            left = await work.leave(error)
-            kind = StoppedError if isinstance(error, StoppedError) else DeviceError
-            raise kind(f"{error}; {left}") from None
-        except BaseException:
-            await work.end()
-            raise
-        finally:
-            reader.cancel()
-            with suppress(asyncio.CancelledError):
-                await reader
+        return await carry_out(work, events, work.do())
 
 
 class _Work:
@@ -154,11 +147,8 @@ class _Work:
         board, plan = self._board, self._plan
         begun = await self._answer(board.info())
         before = await self._answer(board.watch())
-        if not plan.fine_tune and begun.fine_tune_left != 0:
-            raise DeviceError(
-                "the board is being fine-tuned, which moves its errors: end that with `tinyol"
-                " fine-tune off`, or have this command do it"
-            )
+        if not plan.fine_tune:
+            refuse_if_tuning(begun)
         self._steps_before = begun.reconstruction.applied
         self._told, self._running = None, True
         self._began_at = (await self._answer(board.calibrate(plan.windows, plan.fine_tune))).at
