@@ -10,8 +10,9 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from session_by_hand import SEALED, TRAILER_BYTES, Seal, session_key
 from small_replay import small_bundle
-from wire_by_hand import HELLO
+from wire_by_hand import AUTHENTICATE, CHALLENGE, HELLO, PAIR
 
 from tinyol_sim._core import ffi, lib
 from tinyol_sim.refusals import describe, new_refusal
@@ -20,13 +21,15 @@ EVENT = 3
 OK = 0
 PREDICTION, SAMPLES, CHANGED, LOG, NOTICE = 1, 2, 3, 4, 5
 BOOT_ID = 77
+SEED = bytes(range(32))  # of the board's random numbers
 HEADER = struct.Struct("<BBBBHHIHH")
 UNLOADED = b""  # in place of a model: a board without one
 
 
 @dataclass
 class Message:
-    """A message taken from the device; `body` is what follows a reply's outcome."""
+    """A message taken from the device; `body` is what follows a reply's outcome. A trailer was
+    checked if the session is authenticated on this side too."""
 
     kind: int
     opcode: int
@@ -36,6 +39,7 @@ class Message:
     next_sample: int
     body: bytes
     link: int
+    sealed: bool
 
 
 @cache
@@ -53,6 +57,7 @@ class Board:
     sessions: dict[int, int] = field(default_factory=dict)
     sequences: dict[int, int] = field(default_factory=dict)
     events: list[Message] = field(default_factory=list)
+    seals: dict[int, Seal] = field(default_factory=dict)  # of the links that are authenticated
 
     def __post_init__(self) -> None:
         refusal = new_refusal()
@@ -64,6 +69,7 @@ class Board:
             )
         assert handle != ffi.NULL, describe(refusal)
         self.handle = ffi.gc(handle, lib.tinyol_board_free)
+        self.give_random(SEED)
 
     def write(self, message: bytes, link: int = 0, now_ms: int = 0) -> list[Message]:
         """Raw bytes in; the replies out. Events are kept aside."""
@@ -77,19 +83,26 @@ class Board:
             version, kind, opcode, flags, session, sequence, boot, size, zero = HEADER.unpack_from(
                 raw
             )
-            assert (version, flags, boot, zero) == (1, 0, self.boot_id, 0)
-            assert size == length - HEADER.size
+            assert (version, boot, zero) == (2, self.boot_id, 0)
+            assert flags in (0, SEALED)
             assert length <= self.max_message
+            if flags == SEALED:
+                assert link not in self.seals or self.seals[link].is_right(raw)
+                raw = raw[:-TRAILER_BYTES]
+            assert size == len(raw) - HEADER.size
+            head, sealed = (kind, opcode, session, sequence), flags == SEALED
             if kind == EVENT:
-                self.events.append(Message(kind, opcode, session, sequence, 0, 0, raw[16:], link))
+                self.events.append(Message(*head, 0, 0, raw[16:], link, sealed))
                 continue
             status, index = struct.unpack_from("<b3xQ", raw, 16)
-            found.append(Message(kind, opcode, session, sequence, status, index, raw[28:], link))
+            found.append(Message(*head, status, index, raw[28:], link, sealed))
         return found
 
     def hello(self, link: int = 0, nonce: int = 1, now_ms: int = 0) -> Message:
         payload = struct.pack("<QQ", nonce, 0)
         (reply,) = self.write(request(HELLO, payload), link, now_ms)
+        if self.sessions.get(link) != reply.session:
+            self.seals.pop(link, None)
         self.sessions[link] = reply.session
         (self.sequences[link],) = struct.unpack_from("<H", reply.body)
         return reply
@@ -101,7 +114,40 @@ class Board:
         return reply
 
     def current(self, opcode: int, payload: bytes = b"", link: int = 0) -> bytes:
-        return request(opcode, payload, self.sessions[link], self.sequences[link], self.boot_id)
+        message = request(opcode, payload, self.sessions[link], self.sequences[link], self.boot_id)
+        return self.seals[link].request(message) if link in self.seals else message
+
+    def give_random(self, seed: bytes) -> None:
+        """32 bytes."""
+        lib.tinyol_board_give_random(self.handle, seed)
+
+    def set_radio(self, link: int) -> None:
+        """Who speaks over this link does not touch the board."""
+        lib.tinyol_board_set_physical(self.handle, link, 0)
+
+    def pair(self, rotate: bool = False, link: int = 0) -> bytes:
+        """The key that the board makes."""
+        reply = self.ask(PAIR, bytes([rotate, 0, 0, 0]), link)
+        assert reply.status == OK
+        self.seals.clear()
+        return reply.body
+
+    def authenticate(self, key: bytes, link: int = 0, now_ms: int = 0) -> Message:
+        """From now on the link's session has MACs, unless the reply to AUTHENTICATE refuses."""
+        self.seals.pop(link, None)
+        own = bytes(16)
+        challenge = self.ask(CHALLENGE, own, link, now_ms)
+        if challenge.status != OK:
+            return challenge
+        number = self.sequences[link]
+        derived = session_key(key, own, challenge.body, self.sessions[link], self.boot_id)
+        events = sum(1 for event in self.events if event.link == link)
+        self.seals[link] = Seal(derived, number, events)
+        reply = self.ask(AUTHENTICATE, b"", link, now_ms)
+        if reply.status != OK:  # not executed
+            del self.seals[link]
+            self.sequences[link] = number
+        return reply
 
     def told(self, opcode: int, link: int = 0) -> list[bytes]:
         """Payloads of the events of one type that a link has got; they are then forgotten."""
@@ -135,7 +181,7 @@ def refused(reply: Message) -> tuple[int, str]:
 def request(
     opcode: int, payload: bytes = b"", session: int = 0, sequence: int = 0, boot_id: int = 0
 ) -> bytes:
-    return HEADER.pack(1, 1, opcode, 0, session, sequence, boot_id, len(payload), 0) + payload
+    return HEADER.pack(2, 1, opcode, 0, session, sequence, boot_id, len(payload), 0) + payload
 
 
 def name(text: str) -> bytes:

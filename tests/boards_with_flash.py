@@ -17,6 +17,8 @@ THERE, UNSAVED, FAILED = 1, 2, 4
 HEADER_BYTES = 40
 PAGE_BYTES = 256
 NAME_PAGES = 2  # the last ones of a board's flash
+KEY_PAGES = 2  # before them
+OWN_PAGES = KEY_PAGES + NAME_PAGES  # all else is for what was learned
 
 
 class MemoryFlash:

@@ -316,7 +316,7 @@ def test_both_links_are_told_the_same() -> None:
 
 
 @pytest.mark.parametrize(
-    ("max_message", "here"), [(128, 3), (131, 3), (132, 4), (180, 6), (227, 7), (228, 8), (512, 8)]
+    ("max_message", "here"), [(136, 3), (139, 3), (140, 4), (180, 5), (235, 7), (236, 8), (512, 8)]
 )
 def test_a_link_that_carries_less_is_told_as_many_as_fit(max_message: int, here: int) -> None:
     board, x = new_board(max_message), runs(10)

@@ -81,13 +81,13 @@ def test_conditions_stand_until_they_are_taken_back(board: Board) -> None:
     assert conditions(board) == [(WARNING, "last run: Lüfter"), (ERROR, "no sensor")]
     board.set_condition(0, WARNING, "")
     assert conditions(board) == [(ERROR, "no sensor")]
-    for slot in range(4):
+    for slot in range(5):
         board.set_condition(slot, INFORMATION, f"slot {slot}")
-    assert conditions(board) == [(INFORMATION, f"slot {slot}") for slot in range(4)]
-    for slot in (-1, 4, 1 << 20):  # there are no such slots
+    assert conditions(board) == [(INFORMATION, f"slot {slot}") for slot in range(5)]
+    for slot in (-1, 5, 1 << 20):  # there are no such slots
         board.set_condition(slot, ERROR, "nowhere")
-    assert len(conditions(board)) == 4
-    for slot in range(4):
+    assert len(conditions(board)) == 5
+    for slot in range(5):
         board.set_condition(slot, INFORMATION, "")
     assert conditions(board) == []
 
@@ -105,7 +105,7 @@ def test_conditions_stand_until_they_are_taken_back(board: Board) -> None:
     ],
 )
 def test_80_bytes_of_a_text_are_told(given: str, kept: str) -> None:
-    board = Board(max_message=128)  # the shortest link carries them
+    board = Board(max_message=136)  # the shortest link carries them
     board.hello()
     board.ask(STREAM, STREAM_LOG)
     board.set_condition(1, ERROR, given)
@@ -235,7 +235,7 @@ def test_what_is_malformed_is_refused(model: bytes | None) -> None:
         assert refused(board.ask(opcode, payload)) == (MALFORMED, "payload"), (opcode, payload)
     assert not lib.tinyol_board_locating(board.handle, 0)
     assert board.ask(HARDWARE).body[20:] == bytes(24)
-    for opcode in (45, 46, 47, 59, 60):
+    for opcode in (45, 46, 47, 59, 67):
         assert board.ask(opcode).status == -21
 
 

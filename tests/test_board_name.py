@@ -12,6 +12,7 @@ from board_in_process import OK, UNLOADED, Board, refused
 from boards_with_flash import (
     FLASH_FAILED,
     HEADER_BYTES,
+    KEY_PAGES,
     NAME_PAGES,
     PAGE_BYTES,
     UNSUPPORTED,
@@ -26,6 +27,7 @@ from wire_by_hand import HARDWARE, NAME_SET
 
 BAD_NAME = -5
 LEARNED_PAGES = 3 * slot_pages()
+FIRST_PAGE = LEARNED_PAGES + KEY_PAGES
 
 
 def name_of(board: Board) -> str:
@@ -45,7 +47,7 @@ def named(board: Board, name: str | bytes) -> bool:
 
 @pytest.fixture
 def flash() -> MemoryFlash:
-    return MemoryFlash(LEARNED_PAGES + NAME_PAGES)
+    return MemoryFlash(FIRST_PAGE + NAME_PAGES)
 
 
 @pytest.mark.parametrize("model", [None, UNLOADED])
@@ -60,7 +62,7 @@ def test_a_board_goes_by_the_name_it_was_given_last(
         if len(name) % 2:
             board = SavingBoard(flash, model)
             assert name_of(board) == name
-    assert not any(flash.erases[:LEARNED_PAGES])
+    assert not any(flash.erases[:FIRST_PAGE])
 
 
 def test_without_flash_a_name_lives_as_long_as_the_board() -> None:
@@ -119,7 +121,7 @@ def test_a_record_is_as_specified(flash: MemoryFlash) -> None:
         named(board, name)
     first, second = (
         bytes(flash.content[page * PAGE_BYTES : (page + 1) * PAGE_BYTES])
-        for page in (LEARNED_PAGES, LEARNED_PAGES + 1)
+        for page in (FIRST_PAGE, FIRST_PAGE + 1)
     )
     for record, erases, sequence, content in (
         (second, 1, 2, b"\x07L\xc3\xbcfter"),
@@ -234,7 +236,7 @@ def test_a_whole_record_that_holds_no_name_counts_as_none(
 ) -> None:
     header = struct.pack("<II4sHHII8s", 1, ~1 & 0xFFFFFFFF, b"TOLR", 1, 0, 1, len(content), b"NAME")
     crc = struct.pack("<I", zlib.crc32(header + content))
-    at = LEARNED_PAGES * PAGE_BYTES
+    at = FIRST_PAGE * PAGE_BYTES
     record = header + crc + b"DONE" + content
     flash.content[at : at + len(record)] = record
     board = SavingBoard(flash)
@@ -247,11 +249,11 @@ def test_the_same_again_wears_no_flash_and_others_wear_both_pages(flash: MemoryF
     board = SavingBoard(flash)
     for name in ("", "", "a", "a", "a"):
         assert named(board, name)
-    assert flash.erases[LEARNED_PAGES:] == [1, 0]
+    assert flash.erases[FIRST_PAGE:] == [1, 0]
     board = SavingBoard(flash)
     for i in range(40):
         assert named(board, f"name {i // 2}")
-    assert flash.erases[LEARNED_PAGES:] == [11, 10]
+    assert flash.erases[FIRST_PAGE:] == [11, 10]
 
 
 def test_flash_that_holds_nothing_more_is_told_and_the_last_name_stays(
@@ -259,7 +261,7 @@ def test_flash_that_holds_nothing_more_is_told_and_the_last_name_stays(
 ) -> None:
     board = SavingBoard(flash)
     assert named(board, "first")
-    flash.stick((LEARNED_PAGES + 1) * PAGE_BYTES + HEADER_BYTES)
+    flash.stick((FIRST_PAGE + 1) * PAGE_BYTES + HEADER_BYTES)
     assert refused(board.ask(NAME_SET, payload("second"))) == (FLASH_FAILED, "flash")
     assert name_of(board) == "first"
     assert name_of(SavingBoard(flash)) == "first"

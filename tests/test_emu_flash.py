@@ -115,3 +115,25 @@ def taught(path: str) -> str:
     twin.add_class("kept")
     twin.save(path)
     return path
+
+
+@needs_compiler
+@on_each_machine
+def test_its_key_outlives_its_power(
+    machine: str, tinyol: Tinyol, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TINYOL_KEYS", "keys.json")
+    uri = address(machine)
+    key_id = json.loads(tinyol.done("pair", "-d", uri, "--json"))["key_id"]
+    facts = json.loads(tinyol.done("access", "-d", uri, "--json"))
+    assert (facts["key_id"], facts["authenticated"]) == (key_id, True)
+    assert facts["random_numbers"] == "host"  # named as what it is
+    tinyol.done("classes", "add", "a", "-d", uri)
+    monkeypatch.setenv("TINYOL_KEYS", "none.json")
+    assert f"({key_id})" in tinyol.refused("classes", "add", "b", "-d", uri)
+    assert classes(tinyol, uri) == ["a"]
+    tinyol.done("reset", "--factory", "-y", "-d", uri)
+    assert classes(tinyol, uri) == []
+    again = json.loads(tinyol.done("pair", "-d", uri, "--json"))
+    assert again["new"]
+    assert again["key_id"] != key_id

@@ -167,7 +167,7 @@ def test_qemu_is_killed_in_the_middle_of_saves(machine: str, tmp_path: Path) -> 
                     wire.sequence += 1
                     header = struct.pack(
                         "<BBBBHHIHH",
-                        *(1, 1, opcode, 0, wire.session, wire.sequence, wire.boot_id),
+                        *(2, 1, opcode, 0, wire.session, wire.sequence, wire.boot_id),
                         *(len(payload), 0),
                     )
                     requests += encode_frame(header + payload)

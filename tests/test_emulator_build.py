@@ -127,7 +127,7 @@ def test_the_bench_prints_a_table(
     assert "estimate" in printed
     assert tinyol(["bench", str(model), "-d", f"emu:?machine={machine}", "--json"]) == 0
     found = json.loads(capsys.readouterr().out)
-    assert set(found) == {"window", "parts", "ram"}
+    assert set(found) == {"window", "parts", "ram", "access"}
     assert found["window"]["inference"]["median"] > 0
     assert found["parts"][0]["instructions"]["median"] > 0
     assert tinyol(["bench", str(tmp_path / "none.tinyol")]) == 1

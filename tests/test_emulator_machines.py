@@ -29,7 +29,7 @@ def test_hello_says_what_the_board_is(machine: str) -> None:
     for _ in range(2):
         with board:
             wire = Wire(board)
-            fields = struct.unpack("<HHIIHH8sf8HI16s", wire.hello())
+            fields = struct.unpack("<HHIIHH8sf8HI16sB3x8s", wire.hello())
             boot_ids.add(wire.boot_id)
             assert wire.next_sample == 0
             assert board.notices == ["READY emulator"]
@@ -37,7 +37,8 @@ def test_hello_says_what_the_board_is(machine: str) -> None:
     assert fields[3] == 1 | 16  # our kernels and a model, and no sensor
     assert fields[6].hex() == bundle.model_id
     assert fields[8:10] == (10, 3)
-    assert fields[-1].rstrip(b"\0") == b"emulator"
+    assert fields[-3].rstrip(b"\0") == b"emulator"
+    assert fields[-2:] == (4, bytes(8))  # at its own port, not paired
     assert len(boot_ids) == 2
     assert 0 not in boot_ids
 
@@ -49,7 +50,7 @@ def test_noise_on_the_line_is_survived(machine: str) -> None:
         board.write(np.random.default_rng(1).bytes(5000) + b"\0\0")
         wire = open_wire(board)
         # Many requests at once: none is lost, and neither side waits for the other for ever.
-        header = struct.pack("<BBBBHHIHH", 1, 1, HELLO, 0, 0, 0, 0, 16, 0)
+        header = struct.pack("<BBBBHHIHH", 2, 1, HELLO, 0, 0, 0, 0, 16, 0)
         frame = encode_frame(header + struct.pack("<QQ", 7, 0))
         board.write(frame * 1000)
         replies = 0

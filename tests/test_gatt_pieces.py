@@ -19,7 +19,7 @@ from tinyol_sim._core import ffi, lib
 
 # By the bytes that a notification may have: the longest message.
 MAX_MESSAGE = {20: 244, 30: 244, 179: 244, 180: 180, 244: 244, 509: 509}
-OUTCOME_BYTES, OVERHEAD_BYTES = 12, 28
+OUTCOME_BYTES, OVERHEAD_BYTES = 12, 36  # header, outcome and trailer
 BAD_CHECKSUM, NO_SESSION = -11, -19
 BY = [CONTROL, BULK]
 SIZES = pytest.mark.parametrize("room", MAX_MESSAGE)
@@ -61,7 +61,7 @@ def malformed(link: GattBoard) -> int:
 def test_what_is_fed_in_pieces_is_what_was_fed_whole(room: int) -> None:
     whole, link = Board(max_message=MAX_MESSAGE[room]), opened(room)
     whole.hello()
-    most = (MAX_MESSAGE[room] - 20) // 12
+    most = (MAX_MESSAGE[room] - 28) // 12
     x = noise(10 * most)
     script: list[tuple[Opcode, bytes]] = [(Opcode.FEED_BEGIN, b"")]
     script += [(Opcode.FEED, feed(list(x[i : i + most]))) for i in range(0, len(x), most)]
@@ -205,7 +205,7 @@ def test_a_piece_astray_costs_one_message_and_nothing_else(
 
 def test_pieces_follow_one_another_on_their_characteristic() -> None:
     link = opened()
-    first, second = gatt.split(link.next(Opcode.PING), 12)
+    first, second = gatt.split(link.next(Opcode.PING), 16)
     assert link.write(first, BULK) == []
     assert link.write(second, CONTROL) == []
     assert link.write(second, BULK) == []
@@ -217,7 +217,7 @@ def test_nonsense_is_ignored(values: list[tuple[int, bytes]]) -> None:
     link = opened()
     before = link.board.state()
     for characteristic, value in values:
-        if value[:2] != b"\1\1":
+        if value[:2] != b"\2\1":
             assert link.write(value, characteristic) == []
     assert reply_to(link, Opcode.PING) == (OK, b"")
     assert link.board.state() == before
@@ -234,27 +234,29 @@ def test_nobody_is_told_after_the_connection_has_ended() -> None:
     assert status_of(reply.payload) == NO_SESSION
     hello = link.hello()  # with the nonce of before: the session goes on, but not its streams
     last = Identity.from_bytes(hello.payload[OUTCOME_BYTES:]).last_sequence
-    assert last == 1
-    link.executed(last)
+    assert last == 3  # CHALLENGE, AUTHENTICATE, STREAM
+    link.sequence = last
     link.board.sense(noise(40))
     assert link.take() == []
     assert reply_to(link, Opcode.PING) == (OK, b"")
 
 
 @SIZES
-def test_the_info_value_follows_the_session(room: int) -> None:
-    def info() -> Identity:
+def test_the_info_value_is_hellos_before_there_is_a_session(room: int) -> None:
+    def info() -> bytes:
         out = ffi.new("uint8_t[512]")
         length = lib.tinyol_board_gatt_info(link.board.handle, LINK, out)
-        return Identity.from_bytes(bytes(ffi.buffer(out, length)))
+        return bytes(ffi.buffer(out, length))
 
     link = GattBoard(room)
-    assert (info().board, info().max_message) == ("sim", MAX_MESSAGE[room])
-    link.hello()
+    identity = Identity.from_bytes(info())
+    assert (identity.board, identity.max_message) == ("sim", MAX_MESSAGE[room])
+    assert info() == link.hello().payload[OUTCOME_BYTES:]
     for _ in range(3):
         reply_to(link, Opcode.PING)
-    assert info().last_sequence == 3
-    assert info() == Identity.from_bytes(link.hello().payload[OUTCOME_BYTES:])
+    assert Identity.from_bytes(info()) == identity  # whoever reads it has no session
+    again = Identity.from_bytes(link.hello().payload[OUTCOME_BYTES:])
+    assert (again.last_sequence, again.is_authenticated) == (5, True)
 
 
 # --- the host's side -------------------------------------------------------------------------

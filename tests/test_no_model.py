@@ -19,7 +19,7 @@ from board_in_process import (
     noise,
     refused,
 )
-from boards_with_flash import NAME_PAGES, MemoryFlash, SavingBoard, slot_pages
+from boards_with_flash import OWN_PAGES, MemoryFlash, SavingBoard, slot_pages
 from wire_by_hand import (
     CALIBRATE,
     CLASS_ADD,
@@ -107,7 +107,8 @@ def test_hello_says_that_there_is_no_model(rate_hz: float) -> None:
     assert body[16:24] == bytes(8)
     assert struct.unpack_from("<f", body, 24) == (rate_hz,)
     assert body[28:48] == bytes(20)
-    assert body[48:] == b"sim".ljust(16, b"\0")
+    assert body[48:64] == b"sim".ljust(16, b"\0")
+    assert body[64:] == b"\4" + bytes(11)  # at its own port, not paired
 
 
 def test_what_needs_a_model_is_refused(board: Board) -> None:
@@ -199,7 +200,7 @@ def test_time_and_departing_peers_do_no_harm() -> None:
 
 
 def test_a_board_without_a_model_keeps_its_name_and_touches_nothing_that_was_learned() -> None:
-    flash = MemoryFlash(2 * slot_pages() + NAME_PAGES)
+    flash = MemoryFlash(2 * slot_pages() + OWN_PAGES)
     learned = SavingBoard(flash)
     learned.ask(CLASS_ADD, name("a"))
     learned.save()
@@ -212,7 +213,7 @@ def test_a_board_without_a_model_keeps_its_name_and_touches_nothing_that_was_lea
     board.tick(3_600_000)
     board.hello(nonce=2)
     assert board.ask(INFO).body[88:] == bytes(12)
-    kept = len(content) - NAME_PAGES * flash.page_bytes
+    kept = len(content) - OWN_PAGES * flash.page_bytes
     assert bytes(flash.content[:kept]) == content[:kept]
     again = SavingBoard(flash)
     assert again.state() == state
@@ -220,7 +221,7 @@ def test_a_board_without_a_model_keeps_its_name_and_touches_nothing_that_was_lea
 
 
 def test_a_link_is_as_wide_as_ever() -> None:
-    board = Board(model=UNLOADED, max_message=128)
+    board = Board(model=UNLOADED, max_message=136)
     board.hello()
     board.ask(STREAM, b"\x0f")
     board.sense(noise(64))

@@ -265,8 +265,8 @@ def test_a_link_carries_at_least_128_bytes(max_message: int) -> None:
 
 
 def test_nothing_is_longer_than_the_link_carries() -> None:
-    board = Board(max_message=128)  # which looks at every message's length
-    assert struct.unpack_from("<H", board.hello().body, 2) == (128,)
+    board = Board(max_message=136)  # which looks at every message's length
+    assert struct.unpack_from("<H", board.hello().body, 2) == (136,)
     board.hello(link=1, nonce=2)
     board.ask(STREAM, b"\x1f")
     for i in range(4):
@@ -287,7 +287,7 @@ def test_nothing_is_longer_than_the_link_carries() -> None:
 
 
 def test_classes_come_as_many_as_fit() -> None:
-    board = Board(max_message=128, model=small_bundle(max_classes=40).model_image)
+    board = Board(max_message=136, model=small_bundle(max_classes=40).model_image)
     board.hello()
     names = [f"class {i}" for i in range(13)]
     for text in names:
@@ -303,7 +303,7 @@ def test_classes_come_as_many_as_fit() -> None:
 
 
 def test_settings_come_as_many_as_fit() -> None:
-    board = Board(max_message=128)
+    board = Board(max_message=136)
     board.hello()
     found: dict[int, float] = {}
     while len(found) < len(SETTINGS):

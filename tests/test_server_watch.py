@@ -502,7 +502,7 @@ def test_while_another_link_feeds_one_may_look_but_not_touch() -> None:
 
 
 def test_all_of_it_fits_the_smallest_link() -> None:
-    board = Board(max_message=128, model=small_bundle(max_classes=20).model_image)
+    board = Board(max_message=136, model=small_bundle(max_classes=20).model_image)
     board.hello()
     board.ask(STREAM, b"\x1f")
     for i in range(18):

@@ -14,8 +14,8 @@ from boards_with_flash import (
     FAILED,
     FLASH_FAILED,
     HEADER_BYTES,
-    NAME_PAGES,
     NOT_FOUND,
+    OWN_PAGES,
     PAGE_BYTES,
     SAVE,
     THERE,
@@ -53,7 +53,7 @@ BUSY = -17
 
 @pytest.fixture
 def flash() -> MemoryFlash:
-    return MemoryFlash(3 * SLOT + NAME_PAGES)
+    return MemoryFlash(3 * SLOT + OWN_PAGES)
 
 
 def test_a_board_goes_on_from_what_it_saved_last(flash: MemoryFlash) -> None:
@@ -89,7 +89,7 @@ def test_a_record_is_as_specified(flash: MemoryFlash) -> None:
 @pytest.mark.parametrize("n_slots", [2, 3])
 def test_the_power_fails_at_every_operation_of_every_save(n_slots: int) -> None:
     """Within an erase any bytes are left, within a word any of the bits that it clears."""
-    flash = MemoryFlash(n_slots * SLOT + NAME_PAGES)
+    flash = MemoryFlash(n_slots * SLOT + OWN_PAGES)
     rng = random.Random(1)
     before = FRESH
     for after, next_one in itertools.pairwise(STATES[: n_slots + 2]):
@@ -141,7 +141,7 @@ def test_the_power_fails_at_every_operation_of_every_save(n_slots: int) -> None:
 def test_any_sequence_of_saves_and_cuts(
     n_slots: int, page_bytes: int, steps: list[tuple[int, int, int, bool]]
 ) -> None:
-    flash = MemoryFlash(n_slots * slot_pages(page_bytes=page_bytes) + NAME_PAGES, page_bytes)
+    flash = MemoryFlash(n_slots * slot_pages(page_bytes=page_bytes) + OWN_PAGES, page_bytes)
     flash.content[:] = random.Random(n_slots).randbytes(len(flash.content))  # as it came
     board, kept = SavingBoard(flash), FRESH
     for which, cut_at, seed, reboot in steps:
@@ -163,7 +163,7 @@ def test_any_sequence_of_saves_and_cuts(
 
 @given(st.integers(0, 3 * SLOT * PAGE_BYTES - 1), st.integers(1, 255))
 def test_a_damaged_record_is_passed_over_for_the_one_before(at: int, flipped: int) -> None:
-    flash = MemoryFlash(3 * SLOT + NAME_PAGES)
+    flash = MemoryFlash(3 * SLOT + OWN_PAGES)
     for state in STATES[:3]:
         board = SavingBoard(flash)
         board.take(state)
@@ -179,7 +179,7 @@ def test_a_damaged_record_is_passed_over_for_the_one_before(at: int, flipped: in
 
 
 def test_all_pages_wear_alike_and_the_wear_is_known() -> None:
-    flash = MemoryFlash(4 * SLOT + 2 + NAME_PAGES)  # two pages are too few for a slot
+    flash = MemoryFlash(4 * SLOT + 2 + OWN_PAGES)  # two pages are too few for a slot
     board = SavingBoard(flash)
     for i in range(50):
         if i % 7 == 0:
@@ -208,7 +208,7 @@ def test_wear_stays_level_through_power_cuts(flash: MemoryFlash) -> None:
 
 
 def test_another_models_record_is_never_taken_for_ones_own() -> None:
-    flash = MemoryFlash(4 * SLOT + NAME_PAGES)
+    flash = MemoryFlash(4 * SLOT + OWN_PAGES)
     other = small_bundle(seed=3).model_image
     assert slot_pages(other) == SLOT
     ours = SavingBoard(flash)
@@ -239,7 +239,7 @@ def test_another_models_record_is_never_taken_for_ones_own() -> None:
 
 @pytest.mark.parametrize("n_pages", [0, 1, SLOT, 2 * SLOT - 1])
 def test_a_region_without_two_slots_is_refused(n_pages: int) -> None:
-    board = SavingBoard(MemoryFlash(n_pages + NAME_PAGES))
+    board = SavingBoard(MemoryFlash(n_pages + OWN_PAGES))
     assert board.found == TOO_SMALL
     assert describe(board.refusal) == (
         "flash: too small in this build"
@@ -250,7 +250,7 @@ def test_a_region_without_two_slots_is_refused(n_pages: int) -> None:
 def test_a_slot_that_does_not_hold_is_passed_over(flash: MemoryFlash) -> None:
     slot_bytes = SLOT * PAGE_BYTES
     for offset in (0, 5, 36, 41, HEADER_BYTES + len(STATES[0]) - 1):
-        stuck = MemoryFlash(3 * SLOT + NAME_PAGES)
+        stuck = MemoryFlash(3 * SLOT + OWN_PAGES)
         stuck.stick(slot_bytes + offset)
         for state in STATES[:6]:
             board = SavingBoard(stuck)

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
+from session_by_hand import SEALED, TRAILER_BYTES, Seal, session_key
 
 from tinyol_sim.emulator.machine import Machine
 
@@ -20,6 +21,8 @@ RESET, IMAGE_GET, IMAGE_READ, SELF_TEST = 32, 36, 37, 44
 HARDWARE, NAME_SET, LOCATE, CONDITION = 48, 49, 50, 51
 RELEARN, CLASS_WEIGHT, CALIBRATE, UNKNOWN_NAME = 52, 53, 54, 55
 UNKNOWNS, WATCH, CLASS_STATUS = 56, 57, 58
+CHALLENGE, AUTHENTICATE, ACCESS, ACCESS_SET, PAIR, FACTORY_RESET = 60, 61, 62, 63, 64, 65
+UNDO = 66
 UNTIL_STOPPED = 0xFFFFFFFF
 SAMPLES_PER_FEED = 40
 REPLY_TIMEOUT_S = 10.0
@@ -62,6 +65,7 @@ class Wire:
     sequence: int = 0
     boot_id: int = 0
     next_sample: int = 0
+    seal: Seal | None = None  # once it is authenticated
 
     def hello(self, nonce: int = 1) -> bytes:
         """Opens the session; the reply's own fields."""
@@ -73,6 +77,14 @@ class Wire:
         """Has a request executed; the reply's own fields."""
         self.sequence = (self.sequence + 1) % 65536
         return self._exchange(opcode, payload)[1]
+
+    def authenticate(self, key: bytes) -> bytes:
+        """From now on every message has a MAC; AUTHENTICATE's own fields."""
+        own = bytes(range(16))
+        challenge = self.request(CHALLENGE, own)
+        derived = session_key(key, own, challenge, self.session, self.boot_id)
+        self.seal = Seal(derived, self.sequence, events=0)
+        return self.request(AUTHENTICATE)
 
     def feed(self, samples: NDArray[np.float32]) -> None:
         """Samples without a gap before the first."""
@@ -96,12 +108,18 @@ class Wire:
 
     def _exchange(self, opcode: int, payload: bytes) -> tuple[tuple[int, ...], bytes]:
         header = _HEADER.pack(
-            1, 1, opcode, 0, self.session, self.sequence, self.boot_id, len(payload), 0
+            2, 1, opcode, 0, self.session, self.sequence, self.boot_id, len(payload), 0
         )
-        self.machine.write(encode_frame(header + payload))
+        request, flags = header + payload, 0
+        if self.seal is not None:
+            request, flags = self.seal.request(request), SEALED
+        self.machine.write(encode_frame(request))
         for message in self._messages():
             fields = _HEADER.unpack_from(message)
-            assert fields[:4] == (1, 2, opcode, 0)
+            assert fields[:4] == (2, 2, opcode, flags)
+            if self.seal is not None:
+                assert self.seal.is_right(message)
+                message = message[:-TRAILER_BYTES]
             assert fields[5] == self.sequence
             assert fields[7] == len(message) - _HEADER.size
             status, self.next_sample = _OUTCOME.unpack_from(message, _HEADER.size)

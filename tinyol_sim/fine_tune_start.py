@@ -10,6 +10,7 @@ import numpy as np
 
 from tinyol_sim.errors import RecordingError
 from tinyol_sim.recordings import Recording
+from tinyol_sim.text import one_line
 
 # An unlabelled stretch shorter than this is somebody walking between two labels.
 MIN_UNLABELLED_S = 10.0
@@ -84,7 +85,8 @@ def _recording(where: str, lengths: Sequence[int]) -> FineTuneStart:
     short = number.isdecimal() and len(number) <= 10  # int() refuses thousands of digits
     if not (short and 1 <= int(number) <= len(lengths)):
         raise RecordingError(
-            f"fine-tuning is to begin at {where!r}; N in recording:N must be 1 to {len(lengths)}"
+            f"fine-tuning is to begin at {one_line(where)!r}; N in recording:N must be 1 to"
+            f" {len(lengths)}"
         )
     return FineTuneStart(sum(lengths[: int(number) - 1]), f"recording {int(number)}")
 

@@ -2,6 +2,7 @@
 
 #include <deque>
 #include <memory>
+#include <string>
 #include <vector>
 
 #include "float_mode.h"
@@ -9,8 +10,8 @@
 #include "nor_flash.h"
 #include "refusal.h"
 #include "tinyol/board_name.h"
+#include "tinyol/board_region.h"
 #include "tinyol/gatt_link.h"
-#include "tinyol/part_flash.h"
 #include "tinyol/restore.h"
 #include "tinyol/self_test.h"
 #include "tinyol/serial_framing.h"
@@ -31,6 +32,8 @@ class QueueLink : public tinyol::Link {
     return true;
   }
   uint32_t max_message() const override { return most; }
+  bool is_physical() const override { return physical; }
+  bool physical = true;
   uint32_t most = tinyol::kMaxMessageBytes;
   std::deque<std::vector<uint8_t>> messages;
 };
@@ -57,21 +60,33 @@ class QueuePort : public tinyol::GattPort {
 struct tinyol_board : tinyol::LoadedDevice {
   std::vector<uint8_t> staging;
   tinyol::ServerIdentity identity;
-  tinyol::NorFlash own_flash{kOwnPageBytes, tinyol::kNamePages};
-  tinyol::PartFlash learned_part;
-  tinyol::PartFlash name_part;
+  std::string kind;  // identity.board, where it was given another
+  tinyol::NorFlash own_flash{kOwnPageBytes, tinyol::kKeyPages + tinyol::kNamePages};
+  tinyol::BoardRegion region;
   tinyol::StateStore store;
   bool has_store = false;
+  tinyol::DeviceKey key;
   tinyol::BoardName name;
+  tinyol::RandomPool random;
   tinyol::Hardware hardware;
   tinyol::Server server;
   QueueLink links[tinyol::kMaxLinks];
   QueuePort gatt_ports[tinyol::kMaxLinks];
   tinyol::GattLink gatt_links[tinyol::kMaxLinks];
 
+  void keep_in(tinyol::Flash* flash) {
+    region.begin(flash);
+    key.begin(&region.key);
+    name.begin(&region.name, "");
+  }
   void begin() {
-    server.begin(&device, identity, staging.data(), static_cast<uint32_t>(staging.size()),
-                 has_store ? &store : nullptr, &name);
+    tinyol::ServerParts parts;
+    parts.store = has_store ? &store : nullptr;
+    parts.learned = &region.learned;
+    parts.name = &name;
+    parts.key = &key;
+    parts.random = &random;
+    server.begin(&device, identity, staging.data(), static_cast<uint32_t>(staging.size()), parts);
     server.set_hardware(hardware);
   }
 };
@@ -106,7 +121,7 @@ tinyol_board* new_board(const ModelImage* model, uint32_t boot_id, uint32_t max_
   board->identity.board = "sim";
   board->hardware.arena_used = board->hardware.arena_bytes =
       static_cast<uint32_t>(board->arena.size() * sizeof(board->arena[0]));
-  board->name.begin(&board->own_flash, "");
+  board->keep_in(&board->own_flash);
   board->begin();
   for (int i = 0; i < tinyol::kMaxLinks; ++i) {
     board->links[i].most = max_message;
@@ -142,27 +157,39 @@ void tinyol_board_give_sensor(tinyol_board* board, float rate_hz) {
   board->begin();
 }
 
+void tinyol_board_be(tinyol_board* board, const char* kind, uint32_t kernels) {
+  board->kind = kind;
+  board->identity.board = board->kind.c_str();
+  board->identity.capabilities &= ~(tinyol::kCapabilityKernels | tinyol::kCapabilityTflm);
+  board->identity.capabilities |= kernels;
+  board->begin();
+}
+
 void tinyol_board_give_led(tinyol_board* board) {
   board->identity.capabilities |= tinyol::kCapabilityLed;
   const FloatMode mode;
   board->begin();
 }
 
+void tinyol_board_give_random(tinyol_board* board, const uint8_t* seed) {
+  board->random.begin(tinyol::RandomSource::kHost, seed);
+}
+
+void tinyol_board_set_physical(tinyol_board* board, int link, int physical) {
+  board->links[link].physical = physical != 0;
+}
+
 int tinyol_board_attach_flash(tinyol_board* board, tinyol_flash* flash, tinyol_refusal* refusal) {
   const FloatMode mode;
-  const uint32_t n_pages = flash->nor.n_pages();
-  const uint32_t n_learned = n_pages > tinyol::kNamePages ? n_pages - tinyol::kNamePages : 0;
-  board->learned_part.begin(&flash->nor, 0, n_learned);
-  board->name_part.begin(&flash->nor, n_learned, tinyol::kNamePages);
-  board->name.begin(&board->name_part, "");
+  board->keep_in(&flash->nor);
   tinyol::Device& device = board->device;
   Refusal why;
   Status status = Status::kOk;
   if (!device.loaded()) {
     status = tinyol::refuse(&why, Status::kNoModel, "model");
   } else {
-    status =
-        board->store.begin(&board->learned_part, device.model().id, device.max_image_bytes(), &why);
+    status = board->store.begin(&board->region.learned, device.model().id, device.max_image_bytes(),
+                                &why);
     board->has_store = status == Status::kOk;
   }
   if (board->has_store) {

@@ -13,7 +13,7 @@ extern "C" {
 typedef struct tinyol_board tinyol_board;
 
 /* NULL if the model is refused. boot_id: not 0, different at every boot. max_message: the most
-   bytes that both links carry, 128 to 512. */
+   bytes that both links carry, 136 to 512. */
 tinyol_board* tinyol_board_new(const uint8_t* model_image, uint32_t length, uint32_t boot_id,
                                uint32_t max_message, tinyol_refusal* refusal);
 /* A board without a model: it refuses what needs one. */
@@ -24,9 +24,18 @@ void tinyol_board_free(tinyol_board* board);
 /* What a board of the sim: transport does not have; before the first message. */
 void tinyol_board_give_sensor(tinyol_board* board, float rate_hz);
 void tinyol_board_give_led(tinyol_board* board);
+/* What it says that it is, at most 15 bytes, and which kernels run its frozen net (capability bits
+   0 and 1). */
+void tinyol_board_be(tinyol_board* board, const char* kind, uint32_t kernels);
+/* 32 bytes from the host's own generator; without them PAIR and CHALLENGE are refused. */
+void tinyol_board_give_random(tinyol_board* board, const uint8_t* seed);
+/* 0: who speaks over the link does not touch the board, as over the radio. It is 1 at first, but 0
+   of a link that is a GATT service. */
+void tinyol_board_set_physical(tinyol_board* board, int link, int physical);
 /* As at boot: the board takes over what it finds saved there, and saves there from now on. Before
    the first message; the flash must outlive the board. The last two pages hold the board's name,
-   the others what was learned; without a flash the name lives as long as the board. Status
+   the two before them its key, the others what was learned; without a flash name and key live as
+   long as the board. Status
    kNotFound: nothing was saved yet, which is no harm; another one: what was saved, or the flash
    itself, is of no use to it. */
 int tinyol_board_attach_flash(tinyol_board* board, tinyol_flash* flash, tinyol_refusal* refusal);

@@ -29,6 +29,7 @@ PROGRAMS = {
     "main": ("main.cpp", "linked_model.cpp"),
     "bench_main": ("bench_main.cpp", "linked_model.cpp"),
     "cost_main": ("cost_main.cpp", "cost_heads.cpp", "cost_tuning.cpp", "cost_watch.cpp"),
+    "cost_access_main": ("cost_access_main.cpp",),
 }
 _TIMEOUT_S = 300
 
@@ -57,7 +58,7 @@ def build_image(
         optimize: "-Os", "-O2", ...
         extra: more flags for every C++ file, behind the others.
         program: "main", the board; "bench_main", the benchmark of a model; "cost_main", that of
-            the learning parts.
+            the learning parts; "cost_access_main", that of authentication.
         capacities: macros of tinyol/capacity.h, for a program without a model.
 
     Raises:

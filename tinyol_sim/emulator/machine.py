@@ -15,7 +15,6 @@ NOT_RUNNING = "the emulated board is not running"
 
 # firmware/boards/emulator: linker.ld, timer.h
 RAM_BASE, FLASH_BASE, MEMORY_BYTES = 0x20000000, 0x00000000, 4 << 20
-BOOT_ID_ADDRESS = 0x203FFFF0
 TIMER_HZ = 25_000_000
 # How far the timer advances by an instruction, where it counts instructions (icount).
 NS_PER_INSTRUCTION = 1024

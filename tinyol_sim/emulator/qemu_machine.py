@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import contextlib
 import os
-import secrets
 import shutil
 import signal
 import socket
@@ -21,9 +20,10 @@ from types import TracebackType
 from typing import IO
 
 from ..errors import EmulatorError
+from .boot import BOOT_ADDRESS, boot_memory
 from .flash_file import FILE_BYTES, FlashFile
 from .inbox import Inbox
-from .machine import BOOT_ID_ADDRESS, NOT_RUNNING, START_TIMEOUT_S
+from .machine import NOT_RUNNING, START_TIMEOUT_S
 
 QEMU = "qemu-system-arm"
 _INSTALL = f"`apt install {QEMU}`"
@@ -70,11 +70,18 @@ class QemuMachine:
         """See Machine."""
         if self._shell is not None:
             raise EmulatorError("the emulated board is running already")
+        # A file that nobody else may read, until QEMU has: arguments are there for all to see.
+        with tempfile.NamedTemporaryFile(prefix="tinyol-boot-") as memory:
+            memory.write(boot_memory())
+            memory.flush()
+            self._launch(Path(memory.name))
+
+    def _launch(self, boot_file: Path) -> None:
         self._inbox = Inbox()
         if self._flash is not None:
             self._flash.open()
-        boot_id = secrets.randbits(32) or 1
-        boot = f"loader,addr=0x{BOOT_ID_ADDRESS:x},data=0x{boot_id:x},data-len=4"
+        path = str(boot_file).replace(",", ",,")
+        boot = f"loader,file={path},addr=0x{BOOT_ADDRESS:x},force-raw=on"
         ours, theirs = socket.socketpair()
         said = tempfile.TemporaryFile()  # noqa: SIM115, stop() closes it
         try:

@@ -9,7 +9,6 @@ from __future__ import annotations
 import atexit
 import ctypes
 import mmap
-import secrets
 import threading
 import time
 from collections import deque
@@ -19,12 +18,12 @@ from typing import Any
 
 from ..errors import EmulatorError
 from .block_counter import BlockCounter
+from .boot import BOOT_ADDRESS, boot_memory
 from .elf import load_segments
 from .flash_file import FLASH_ADDRESS, FLASH_BYTES, FlashFile
 from .flash_watch import FlashWatch
 from .inbox import Inbox
 from .machine import (
-    BOOT_ID_ADDRESS,
     FLASH_BASE,
     MEMORY_BYTES,
     NOT_RUNNING,
@@ -162,8 +161,7 @@ class UnicornMachine:
         cpu.mmio_map(_TIMER_BASE, _PAGE, self._read_timer, None, _ignore_write, None)
         for address, content in self._segments:
             cpu.mem_write(address, content)
-        boot_id = secrets.randbits(32) or 1
-        cpu.mem_write(BOOT_ID_ADDRESS, boot_id.to_bytes(4, "little"))
+        cpu.mem_write(BOOT_ADDRESS, boot_memory())
         if self._counter is not None:
             cpu.hook_add(uc.UC_HOOK_BLOCK, self._counter.on_block)
             cpu.ctl_flush_tb()

@@ -6,15 +6,17 @@
 #include "notice.h"
 #include "program.h"
 #include "timer.h"
-#include "tinyol/board_name.h"
-#include "tinyol/part_flash.h"
+#include "tinyol/board_region.h"
+#include "tinyol/random_pool.h"
 #include "tinyol/restore.h"
+#include "tinyol/secret_bytes.h"
 #include "tinyol/serial_framing.h"
 #include "tinyol/server.h"
 #include "tinyol/state_image.h"
 #include "uart.h"
 
 extern "C" const uint32_t __boot_id[];
+extern "C" uint8_t __boot_seed[];
 
 namespace tinyol {
 namespace emulator {
@@ -24,6 +26,7 @@ constexpr uint32_t kFirmwareVersion = 0x00000100;  // 0.1.0
 
 class UartLink final : public Link {
  public:
+  bool is_physical() const override { return true; }
   bool send(const uint8_t* message, uint32_t length) override {
     uart_write(frame_, encode_frame(message, length, frame_));
     return true;
@@ -41,11 +44,13 @@ void run_program() {
   idle_begin();
   static Server server;
   static EmulatedFlash flash;
-  static PartFlash learned_part;
-  static PartFlash name_part;
+  static BoardRegion region;
   static StateStore store;
+  static DeviceKey key;
   static BoardName name;
+  static RandomPool random;
   alignas(8) static uint8_t staging[kStateImageRoom];
+  alignas(8) static uint8_t undo[kStateImageRoom];
   static UartLink link;
   static FrameParser parser;
   Clock clock;
@@ -57,6 +62,7 @@ void run_program() {
     refuse(&refusal, Status::kTooSmall, "staging", device->max_image_bytes(), sizeof(staging));
     stop_refused(refusal);
   }
+  device->keep_undo(undo, sizeof(undo));
 
   ServerIdentity identity;
   identity.boot_id = __boot_id[0] != 0 ? __boot_id[0] : 1;
@@ -64,16 +70,23 @@ void run_program() {
   identity.capabilities = kCapabilityKernels;
   identity.board = "emulator";
 
-  const uint32_t n_learned = flash.n_pages() - kNamePages;
-  learned_part.begin(&flash, 0, n_learned);
-  name_part.begin(&flash, n_learned, kNamePages);
-  name.begin(&name_part, "");
+  region.begin(&flash);
+  key.begin(&region.key);
+  name.begin(&region.name, "");
+  random.begin(RandomSource::kHost, __boot_seed);  // zeros where the machine gave none: no source
+  wipe(__boot_seed, kSeedBytes);
   Refusal refusal;
   Status status =
-      store.begin(&learned_part, device->model().id, device->max_image_bytes(), &refusal);
+      store.begin(&region.learned, device->model().id, device->max_image_bytes(), &refusal);
   if (status != Status::kOk) stop_refused(refusal);
   status = restore(store, device, staging, sizeof(staging), &refusal);
-  server.begin(device, identity, staging, sizeof(staging), &store, &name);
+  ServerParts parts;
+  parts.store = &store;
+  parts.learned = &region.learned;
+  parts.name = &name;
+  parts.key = &key;
+  parts.random = &random;
+  server.begin(device, identity, staging, sizeof(staging), parts);
   Hardware hardware;
   hardware.arena_used = hardware.arena_bytes = linked->arena_bytes;
   server.set_hardware(hardware);

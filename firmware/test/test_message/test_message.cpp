@@ -16,9 +16,9 @@ using tinyol::Request;
 
 namespace {
 
-// Version 1, request, PING, no flags, session 0x1234, sequence 0x5678, boot id 0x9ABCDEF0, two
+// Version 2, request, PING, no flags, session 0x1234, sequence 0x5678, boot id 0x9ABCDEF0, two
 // bytes of payload.
-const uint8_t kPing[18] = {1,    1,    3,    0, 0x34, 0x12, 0x78, 0x56, 0xF0,
+const uint8_t kPing[18] = {2,    1,    3,    0, 0x34, 0x12, 0x78, 0x56, 0xF0,
                            0xDE, 0xBC, 0x9A, 2, 0,    0,    0,    0xAA, 0xBB};
 
 MessageHeader header;
@@ -88,7 +88,8 @@ void check_refused_with(uint32_t at, uint8_t value) {
 }
 
 void test_fields_that_no_message_has() {
-  check_refused_with(0, 2);  // version
+  check_refused_with(0, 1);  // the version that knew no authentication
+  check_refused_with(0, 3);
   check_refused_with(1, 0);  // kind
   check_refused_with(1, 4);
   check_refused_with(3, 2);   // a flag of the future
@@ -107,7 +108,7 @@ void test_a_trailer_is_no_payload() {
 }
 
 void test_the_longest_message() {
-  uint8_t bytes[kMaxMessageBytes + 1] = {1, 3};
+  uint8_t bytes[kMaxMessageBytes + 1] = {2, 3};
   const uint32_t most = kMaxMessageBytes - tinyol::kMessageHeaderBytes;
   bytes[12] = static_cast<uint8_t>(most);
   bytes[13] = static_cast<uint8_t>(most >> 8);

@@ -56,6 +56,16 @@ Status BoardName::set(const char* name, uint32_t length, Refusal* refusal) {
   return Status::kOk;
 }
 
+Status BoardName::forget(Refusal* refusal) {
+  if (!kept_) return Status::kOk;
+  const Status status = store_.erase(refusal);
+  in_doubt_ = status != Status::kOk;
+  if (in_doubt_) return status;
+  take(nullptr, 0);
+  ++changes_;
+  return Status::kOk;
+}
+
 void BoardName::take(const char* name, uint32_t length) {
   char taken[sizeof(text_)] = {};
   if (length > 0) {

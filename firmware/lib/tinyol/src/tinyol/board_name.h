@@ -26,7 +26,10 @@ class BoardName {
   // flash, kBadName, kFlash: the name stays as it is.
   Status set(const char* name, uint32_t length, Refusal* refusal);
 
-  // Goes up whenever a name was set; wraps.
+  // As from the factory: its pages are erased, and the fallback holds.
+  Status forget(Refusal* refusal);
+
+  // Goes up whenever a name was set or forgotten; wraps.
   uint32_t changes() const { return changes_; }
 
  private:

@@ -55,6 +55,7 @@ class GattLink final : public Link {
   // notification, or in pieces: u8 kPieceMark | number, the last with kLastPiece, then bytes.
   bool send(const uint8_t* message, uint32_t length) override;
   uint32_t max_message() const override;
+  bool is_physical() const override { return false; }
 
  private:
   void on_piece(const uint8_t* value, uint32_t length, uint32_t now_ms);

@@ -13,6 +13,9 @@ class Link {
   // peer repeats its request; an event is lost, which the peer sees by its counter.
   virtual bool send(const uint8_t* message, uint32_t length) = 0;
 
+  // Whoever speaks here can touch the board: a wire, not the radio. Such a peer may pair it.
+  virtual bool is_physical() const = 0;
+
   // Bytes of the longest message that it carries, kMinMessageBytes to kMaxMessageBytes. Nothing
   // longer is sent. It may change until the peer says HELLO.
   virtual uint32_t max_message() const { return kMaxMessageBytes; }

@@ -59,6 +59,7 @@ bool needs_model(Request request) {
     case Request::kUnknowns:
     case Request::kWatch:
     case Request::kClassStatus:
+    case Request::kUndo:
       return true;
     default:
       return false;

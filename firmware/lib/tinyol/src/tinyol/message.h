@@ -9,12 +9,14 @@
 
 namespace tinyol {
 
-constexpr uint8_t kProtocolVersion = 1;
+constexpr uint8_t kProtocolVersion = 2;  // 1 knew no authentication: nobody speaks it any more
 constexpr uint32_t kMessageHeaderBytes = 16;
 constexpr uint32_t kMaxMessageBytes = 512;  // header, payload and trailer together
-constexpr uint32_t kMinMessageBytes = 128;  // what every link must carry: HELLO, INFO, refusals
-constexpr uint32_t kOutcomeBytes = 12;  // of a reply's payload: status, index of the next sample
-constexpr uint32_t kAuthTrailerBytes = 8;
+constexpr uint32_t kMinMessageBytes = 136;  // what every link must carry: HELLO, INFO, refusals
+constexpr uint32_t kOutcomeBytes = 12;     // of a reply's payload: status, index of the next sample
+constexpr uint32_t kAuthTrailerBytes = 8;  // session_auth.h
+constexpr uint32_t kMessageOpcodeAt = 2;
+constexpr uint32_t kMessageFlagsAt = 3;
 constexpr uint8_t kFlagAuthenticated = 1;  // a trailer follows the payload
 
 enum class MessageKind : uint8_t { kRequest = 1, kReply = 2, kEvent = 3 };
@@ -59,6 +61,13 @@ enum class Request : uint8_t {
   kUnknowns = 56,
   kWatch = 57,
   kClassStatus = 58,
+  kChallenge = 60,
+  kAuthenticate = 61,
+  kAccess = 62,
+  kAccessSet = 63,
+  kPair = 64,
+  kFactoryReset = 65,
+  kUndo = 66,
 };
 
 // Refused with kNoModel by a device that has none.

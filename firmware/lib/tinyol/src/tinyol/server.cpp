@@ -34,13 +34,16 @@ void write_refusal(ByteWriter* out, const Refusal& refusal) {
 }  // namespace
 
 void Server::begin(Device* device, const ServerIdentity& identity, uint8_t* staging,
-                   uint32_t staging_bytes, StateStore* store, BoardName* name) {
+                   uint32_t staging_bytes, const ServerParts& parts) {
   device_ = device;
   identity_ = identity;
   staging_ = staging;
   staging_bytes_ = staging_bytes;
-  store_ = store;
-  name_ = name;
+  store_ = parts.store;
+  learned_ = parts.learned;
+  name_ = parts.name;
+  key_ = parts.key;
+  random_ = parts.random;
   autosave_.saved(device->changes());
   for (uint64_t& index : logged_at_) index = 0 - kLogEverySamples;
   self_test_ = run_self_test().passed() ? kSelfTestArithmetic : 0;
@@ -62,6 +65,7 @@ void Server::receive(int link_index, const uint8_t* message, uint32_t length, ui
     return;
   }
   LinkSession& session = sessions_[link_index];
+  end_lapsed(link_index, now_ms);
   if (header.opcode == static_cast<uint8_t>(Request::kHello)) {
     hello(link_index, header, payload, now_ms);
     return;
@@ -74,25 +78,30 @@ void Server::receive(int link_index, const uint8_t* message, uint32_t length, ui
     answer_out_of_order(link_index, header, Status::kNoSession);
     return;
   }
+  if (!authentic(link_index, header, message, length, now_ms)) return;
+  const bool sealed = (header.flags & kFlagAuthenticated) != 0;
+  const uint8_t* mac = sealed ? message + length - kAuthTrailerBytes : nullptr;
   session.heard_ms = now_ms;
-  if (header.sequence == session.last_sequence && session.reply_bytes > 0) {
+  const uint64_t number = session.number_of(header.sequence);
+  if (number == session.executed && session.reply_bytes > 0) {
     count_up(&counters_.repeated);
     session.link->send(session.reply, session.reply_bytes);
     return;
   }
-  if (header.sequence != static_cast<uint16_t>(session.last_sequence + 1)) {
-    answer_out_of_order(link_index, header, Status::kBadSequence);
+  if (number != session.executed + 1) {
+    answer_out_of_order(link_index, header, Status::kBadSequence, mac);
     return;
   }
-  session.last_sequence = header.sequence;
-  reply_to(link_index, header, payload);
+  session.executed = number;
+  session.renewed_ms = now_ms;
+  reply_to(link_index, header, payload, mac);
 }
 
 void Server::hello(int link_index, const MessageHeader& header, ByteReader payload,
                    uint32_t now_ms) {
   const uint64_t nonce = payload.u64();
   payload.u64();  // the peer's UTC in ms: for records, never for learning
-  if (!payload.ok() || payload.remaining() != 0) {
+  if (!payload.ok() || payload.remaining() != 0 || header.flags != 0) {
     count_up(&counters_.malformed);
     return;
   }
@@ -104,10 +113,11 @@ void Server::hello(int link_index, const MessageHeader& header, ByteReader paylo
     session.nonce = nonce;
     session.id = next_session_++;
     if (next_session_ == 0) next_session_ = 1;
-    session.last_sequence = 0;
-    session.reply_bytes = 0;
-    session.next_event = 1;
+    session.executed = 0;
+    session.forget_reply();
+    session.events = 0;
     session.untold_gaps = 0;
+    session.auth.forget();
   }
   session.open = true;
   session.heard_ms = now_ms;
@@ -120,32 +130,49 @@ void Server::hello(int link_index, const MessageHeader& header, ByteReader paylo
   session.link->send(reply, end_message(&out));
 }
 
-void Server::answer_out_of_order(int link_index, const MessageHeader& header, Status status) {
+void Server::answer_out_of_order(int link_index, const MessageHeader& header, Status status,
+                                 const uint8_t* mac) {
+  const LinkSession& session = sessions_[link_index];
+  Refusal refusal;
+  refuse(&refusal, status, "sequence", static_cast<uint16_t>(session.executed + 1),
+         header.sequence);
+  answer_unheard(link_index, header, refusal, mac);
+}
+
+// To a request that leaves everything as it is. `mac`: its own, if that was right; else the answer
+// has none either.
+void Server::answer_unheard(int link_index, const MessageHeader& header, const Refusal& refusal,
+                            const uint8_t* mac) {
   const LinkSession& session = sessions_[link_index];
   count_up(&counters_.refused);
   uint8_t reply[kMinMessageBytes];
   ByteWriter out(reply, sizeof(reply));
   begin_message(&out, reply_header(header, session.id, identity_.boot_id));
-  write_outcome(&out, status, device_->state().counters.samples);
-  Refusal refusal;
-  refuse(&refusal, status, "sequence", static_cast<uint16_t>(session.last_sequence + 1),
-         header.sequence);
+  write_outcome(&out, refusal.status, device_->state().counters.samples);
   write_refusal(&out, refusal);
-  session.link->send(reply, end_message(&out));
+  uint32_t length = end_message(&out);
+  if (mac != nullptr) {
+    length = session.seal(session.number_of(header.sequence), reply, length, mac);
+  }
+  session.link->send(reply, length);
 }
 
-void Server::reply_to(int link_index, const MessageHeader& header, ByteReader payload) {
+void Server::reply_to(int link_index, const MessageHeader& header, ByteReader payload,
+                      const uint8_t* mac) {
   LinkSession& session = sessions_[link_index];
-  // The body goes to its place behind the outcome; the outcome is known only afterwards.
-  uint8_t body[kMaxMessageBytes - kMessageHeaderBytes - kOutcomeBytes];
-  const uint32_t longest = session.max_message();
+  // The body goes to its place behind the outcome; the outcome is known only afterwards. The
+  // trailer's room is left free in any session, so that what fits is the same.
+  uint8_t body[kMaxMessageBytes - kMessageHeaderBytes - kOutcomeBytes - kAuthTrailerBytes];
+  const uint32_t longest = session.max_message() - kAuthTrailerBytes;
   ByteWriter body_out(body, longest - kMessageHeaderBytes - kOutcomeBytes);
   Refusal refusal;
-  Status status = execute(link_index, header.opcode, &payload, &body_out, &refusal);
+  Status status = execute_allowed(link_index, header.opcode, &payload, &body_out, &refusal);
   if (status == Status::kOk && !body_out.ok()) {
-    status = refuse(&refusal, Status::kFull, "reply", kMaxMessageBytes, longest);
+    status =
+        refuse(&refusal, Status::kFull, "reply", kMaxMessageBytes - kAuthTrailerBytes, longest);
   }
 
+  session.forget_reply();
   ByteWriter out(session.reply, sizeof(session.reply));
   begin_message(&out, reply_header(header, session.id, identity_.boot_id));
   write_outcome(&out, status, device_->state().counters.samples);
@@ -155,8 +182,14 @@ void Server::reply_to(int link_index, const MessageHeader& header, ByteReader pa
     count_up(&counters_.refused);
     write_refusal(&out, refusal);
   }
-  session.reply_bytes = end_message(&out);
+  session.reply_bytes = session.seal(session.executed, session.reply, end_message(&out), mac);
   session.link->send(session.reply, session.reply_bytes);
+
+  const Request request = static_cast<Request>(header.opcode);
+  if (status == Status::kOk && (request == Request::kPair || request == Request::kFactoryReset)) {
+    wipe(body, sizeof(body));
+    end_authentication(link_index);  // with the reply: that had to be sealed as the request was
+  }
 }
 
 void Server::drop(int link_index) {
@@ -164,6 +197,7 @@ void Server::drop(int link_index) {
   if (session.open) autosave_.peer_left();
   session.open = false;
   session.streams = 0;
+  if (session.reply_has_key()) session.forget_reply();
   if (feeder_ == link_index) {
     feeder_ = kNobody;
     mark_gap();
@@ -174,6 +208,8 @@ void Server::drop(int link_index) {
 
 void Server::tick(uint32_t now_ms) {
   for (int i = 0; i < kMaxLinks; ++i) {
+    sessions_[i].failures.wait_ms(now_ms);  // ends a lock that the clock would else begin anew
+    end_lapsed(i, now_ms);
     // The difference stays right when the clock wraps; it is negative when a message came in
     // after the caller had read the clock.
     const int32_t silent_ms = static_cast<int32_t>(now_ms - sessions_[i].heard_ms);

@@ -9,9 +9,11 @@
 #include "tinyol/autosave.h"
 #include "tinyol/board_name.h"
 #include "tinyol/device.h"
+#include "tinyol/device_key.h"
 #include "tinyol/hardware.h"
 #include "tinyol/link_session.h"
 #include "tinyol/message.h"
+#include "tinyol/random_pool.h"
 #include "tinyol/state_store.h"
 #include "tinyol/status.h"
 
@@ -22,12 +24,18 @@ constexpr uint32_t kPeerTimeoutMs = 10000;  // a peer that is silent for longer 
 constexpr uint16_t kSamplesPerEvent = 8;
 constexpr uint64_t kLogEverySamples = 1000;  // a kind of log message, at most
 constexpr uint32_t kMaxTextBytes = 80;       // of a log message or a condition
-constexpr int kMaxConditions = 4;
+constexpr int kMaxConditions = 5;
 
 // Bits of INFO's self-test at boot.
 constexpr uint32_t kSelfTestArithmetic = 1;
 constexpr uint32_t kSelfTestNet = 2;
 constexpr uint32_t kSelfTestPassed = 3;
+
+// Bits of HELLO's and ACCESS's flags.
+constexpr uint8_t kAccessPaired = 1;         // the board has a key
+constexpr uint8_t kAccessAuthenticated = 2;  // this session has shown to know it
+constexpr uint8_t kAccessPhysical = 4;       // this link may pair and reset the board
+constexpr uint8_t kAccessReadingShut = 8;    // over the radio, reading needs the key too
 
 // Bits of INFO's store.
 constexpr uint32_t kStoreThere = 1;    // the board keeps what it learned, on request and by itself
@@ -56,6 +64,17 @@ struct ServerCounters {
   uint32_t refused = 0;      // requests answered with an error
   uint32_t lost_peers = 0;   // links dropped by the heartbeat
   uint32_t lost_events = 0;  // a link could not take them
+  uint32_t wrong_macs = 0;   // messages that had none where one is due, or a wrong one
+  uint32_t no_key = 0;       // changes refused for want of the board's key
+};
+
+// What a board has besides its device; each may be missing, and must outlive the server.
+struct ServerParts {
+  StateStore* store = nullptr;   // else SAVE is refused
+  Flash* learned = nullptr;      // what the store is in: FACTORY_RESET erases it without one too
+  BoardName* name = nullptr;     // else NAME_SET
+  DeviceKey* key = nullptr;      // else PAIR: nothing can be changed over the radio
+  RandomPool* random = nullptr;  // else PAIR and CHALLENGE
 };
 
 enum class LogLevel : uint8_t { kInformation = 1, kWarning = 2, kError = 3 };
@@ -64,11 +83,10 @@ class Server {
  public:
   // `staging` holds one state image while it is transferred: device.max_image_bytes() or more.
   // Runs both self-tests; what they found is in INFO, and logged to whoever listens. What the
-  // device has learned by now counts as saved: import what `store` has before. Without a store
-  // SAVE is refused, without `name` NAME_SET. A device that was never loaded is served too: it
-  // counts and streams samples, and what needs a model is refused.
+  // device has learned by now counts as saved: import what its store has before. A device that was
+  // never loaded is served too: it counts and streams samples, and what needs a model is refused.
   void begin(Device* device, const ServerIdentity& identity, uint8_t* staging,
-             uint32_t staging_bytes, StateStore* store = nullptr, BoardName* name = nullptr);
+             uint32_t staging_bytes, const ServerParts& parts = ServerParts());
   void attach(int link_index, Link* link);
 
   // One message from a link. Answers through the link; malformed bytes are counted and ignored.
@@ -119,9 +137,11 @@ class Server {
     kAlarm,
     kUnknown,
     kMoved,
-    kChanged
+    kChanged,
+    kWrongMac,
+    kNoKey
   };
-  static constexpr int kLogKinds = 10;
+  static constexpr int kLogKinds = 12;
   struct Condition {
     LogLevel level = LogLevel::kInformation;
     uint8_t length = 0;                 // of the text; 0: it does not hold
@@ -135,13 +155,36 @@ class Server {
   };
 
   void hello(int link_index, const MessageHeader& header, ByteReader payload, uint32_t now_ms);
-  void answer_out_of_order(int link_index, const MessageHeader& header, Status status);
-  void reply_to(int link_index, const MessageHeader& header, ByteReader payload);
+  void answer_out_of_order(int link_index, const MessageHeader& header, Status status,
+                           const uint8_t* mac = nullptr);
+  void answer_unheard(int link_index, const MessageHeader& header, const Refusal& refusal,
+                      const uint8_t* mac = nullptr);
+  void reply_to(int link_index, const MessageHeader& header, ByteReader payload,
+                const uint8_t* mac);
+  bool authentic(int link_index, const MessageHeader& header, const uint8_t* message,
+                 uint32_t length, uint32_t now_ms);
+  bool may_read(const LinkSession& session) const;
+  Status check_access(const LinkSession& session, Request request, Refusal* refusal);
+  Status execute_allowed(int link_index, uint8_t opcode, ByteReader* in, ByteWriter* out,
+                         Refusal* refusal);
+  Status challenge(LinkSession* session, ByteReader* in, ByteWriter* out, Refusal* refusal);
+  Status pair(ByteReader* in, ByteWriter* out, Refusal* refusal);
+  Status set_access(ByteReader* in, Refusal* refusal);
+  Status erase_learned(Refusal* refusal) const;
+  Status reset_to_factory(int link_index, ByteReader* in, Refusal* refusal);
+  void end_authentication(int link_index);
+  void end_lapsed(int link_index, uint32_t now_ms);
+  uint8_t access_flags(const LinkSession& session) const;
+  void write_key_id(ByteWriter* out) const;
+  void write_access(LinkSession* session, ByteWriter* out) const;
   Status execute(int link_index, uint8_t opcode, ByteReader* in, ByteWriter* out, Refusal* refusal);
   Status execute_change(int link_index, uint8_t opcode, ByteReader* in, ByteWriter* out,
                         Refusal* refusal);
   Status execute_hardware(int link_index, Request request, ByteReader* in, ByteWriter* out,
                           Refusal* refusal);
+  static bool only_says(Request request, ByteReader in);
+  Status teach(Request request, ByteReader* in, ByteWriter* out, Refusal* refusal);
+  Status undo(ByteReader* in, ByteWriter* out, Refusal* refusal);
   Status feed(ByteReader* in, ByteWriter* out, Refusal* refusal);
   Status begin_session(int link_index, ByteReader* in, ByteWriter* out, Refusal* refusal);
   void set_streams(LinkSession* session, uint8_t streams);
@@ -207,11 +250,14 @@ class Server {
   uint32_t image_filled_ = 0;  // of a put: bytes received, without holes
 
   StateStore* store_ = nullptr;
+  Flash* learned_ = nullptr;
   Autosave autosave_;
   uint32_t saved_bytes_ = 0;  // of the image saved last
   bool save_failed_ = false;
 
   BoardName* name_ = nullptr;
+  DeviceKey* key_ = nullptr;
+  RandomPool* random_ = nullptr;
   Hardware hardware_;
   Condition conditions_[kMaxConditions];
   bool locating_ = false;

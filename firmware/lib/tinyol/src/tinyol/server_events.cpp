@@ -10,7 +10,8 @@ namespace {
 
 constexpr uint32_t kMaxEventBytes = 12 + 12 * kSamplesPerEvent;  // of payload
 constexpr uint32_t kGapsAt = 9;                                  // in a SAMPLES event's payload
-static_assert(kMessageHeaderBytes + kMaxEventBytes <= kMinMessageBytes, "every link carries them");
+static_assert(kMessageHeaderBytes + kMaxEventBytes + kAuthTrailerBytes <= kMinMessageBytes,
+              "every link carries them");
 static_assert(kMaxSampleG == 1e4f, "the text below says so");
 
 struct LogText {
@@ -29,6 +30,8 @@ constexpr LogText kTexts[] = {
     {LogLevel::kWarning, "unknown: no class explains this state; name it to make it one"},
     {LogLevel::kWarning, "moved: the sensor hangs otherwise than it did; calibrate"},
     {LogLevel::kWarning, "changed: the reconstruction error has shifted; fine-tune or relearn"},
+    {LogLevel::kWarning, "refused: a message with a wrong MAC"},
+    {LogLevel::kWarning, "refused: a change without the board's key"},
 };
 
 }  // namespace
@@ -121,6 +124,7 @@ void Server::tell_changed(int link_index, uint8_t opcode, const uint8_t* payload
   for (int i = 0; i < kMaxLinks; ++i) {
     const bool own = i == link_index;
     if (own ? !sessions_[i].wants(kStreamChanges) : !sessions_[i].open) continue;
+    if (!may_read(sessions_[i])) continue;
     ByteWriter out(told, sizeof(told));
     out.u8(opcode);
     out.u8(own ? 1 : 0);
@@ -178,13 +182,14 @@ void Server::send_event(LinkSession* session, Event event, const uint8_t* payloa
   header.kind = MessageKind::kEvent;
   header.opcode = static_cast<uint8_t>(event);
   header.session = session->id;
-  header.sequence = session->next_event++;
+  header.sequence = static_cast<uint16_t>(++session->events);
   header.boot_id = identity_.boot_id;
-  uint8_t message[kMessageHeaderBytes + kMaxEventBytes];
-  ByteWriter out(message, sizeof(message));
+  uint8_t message[kMessageHeaderBytes + kMaxEventBytes + kAuthTrailerBytes];
+  ByteWriter out(message, kMessageHeaderBytes + kMaxEventBytes);
   begin_message(&out, header);
   out.bytes(payload, bytes);
-  if (!session->link->send(message, end_message(&out))) count_up(&counters_.lost_events);
+  const uint32_t length = session->seal(session->events, message, end_message(&out));
+  if (!session->link->send(message, length)) count_up(&counters_.lost_events);
 }
 
 }  // namespace tinyol

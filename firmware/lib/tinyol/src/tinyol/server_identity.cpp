@@ -13,7 +13,7 @@ constexpr uint32_t kBoardBytes = 16;
 void Server::write_identity(const LinkSession& session, ByteWriter* out) const {
   const bool loaded = device_->loaded();
   const Model& model = device_->model();  // without one all of it is 0
-  out->u16(session.last_sequence);
+  out->u16(static_cast<uint16_t>(session.executed));
   out->u16(static_cast<uint16_t>(session.max_message()));
   out->u32(identity_.firmware_version);
   out->u32((identity_.capabilities & ~kCapabilityModel) | (loaded ? kCapabilityModel : 0));
@@ -35,11 +35,16 @@ void Server::write_identity(const LinkSession& session, ByteWriter* out) const {
     board[i] = identity_.board[i];
   }
   out->bytes(board, sizeof(board));
+  out->u8(access_flags(session));
+  for (int i = 0; i < 3; ++i) out->u8(0);
+  write_key_id(out);
 }
 
 uint32_t Server::read_identity(int link_index, uint8_t* out, uint32_t capacity) const {
+  LinkSession nobody;  // who reads this has no session
+  nobody.link = sessions_[link_index].link;
   ByteWriter writer(out, capacity);
-  write_identity(sessions_[link_index], &writer);
+  write_identity(nobody, &writer);
   return writer.ok() ? writer.length() : 0;
 }
 

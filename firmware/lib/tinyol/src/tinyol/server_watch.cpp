@@ -156,9 +156,10 @@ void Server::write_alarms(ByteWriter* out) const {
 
 void Server::write_unknowns(ByteWriter* out) const {
   constexpr uint32_t kUnknownBytes = 32;
-  static_assert(
-      8 + kUnknownEvents * kUnknownBytes + kMessageHeaderBytes + kOutcomeBytes <= kMinMessageBytes,
-      "every link carries them");
+  static_assert(kMessageHeaderBytes + kOutcomeBytes + 8 + kUnknownEvents * kUnknownBytes +
+                        kAuthTrailerBytes <=
+                    kMinMessageBytes,
+                "every link carries them");
   const UnknownEvents& unknown = device_->state().unknown;
   const uint32_t n = unknown.count < kUnknownEvents ? unknown.count : kUnknownEvents;
   out->u32(unknown.count);

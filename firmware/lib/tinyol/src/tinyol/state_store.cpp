@@ -147,12 +147,32 @@ Status StateStore::save(const uint8_t* image, uint32_t length, Refusal* refusal)
   return refuse(refusal, Status::kFlash, "flash");
 }
 
-Status StateStore::write_record(uint32_t slot, const uint8_t* image, uint32_t length) {
+Status StateStore::erase(Refusal* refusal) {
+  const Status status = erase_others(refusal);
+  if (status != Status::kOk || newest_ == kNoSlot) return status;
+  if (erase_slot(newest_) != Status::kOk) return refuse(refusal, Status::kFlash, "flash");
+  newest_ = kNoSlot;
+  return Status::kOk;
+}
+
+Status StateStore::erase_others(Refusal* refusal) {
+  for (uint32_t slot = 0; slot < n_slots_; ++slot) {
+    if (slot == newest_ || erase_slot(slot) == Status::kOk) continue;
+    return refuse(refusal, Status::kFlash, "flash");
+  }
+  // Behind the last slot a model with other slots may have a record.
+  for (uint32_t page = n_slots_ * slot_pages_; page < flash_->n_pages(); ++page) {
+    if (flash_->erase(page) != Status::kOk) return refuse(refusal, Status::kFlash, "flash");
+  }
+  return Status::kOk;
+}
+
+Status StateStore::erase_slot(uint32_t slot) {
   const uint32_t offset = slot_offset(slot);
-  alignas(4) uint8_t header[kRecordHeaderBytes];
-  Status status = flash_->read(offset, header, sizeof(header));
+  alignas(4) uint8_t count[kRecordHeaderBytes];
+  Status status = flash_->read(offset, count, sizeof(count));
   if (status != Status::kOk) return status;
-  uint32_t erases = read_erases(header);
+  uint32_t erases = read_erases(count);
   // Not known, since it is new or the power failed at the wrong moment: as often as its turn came.
   if (erases == 0) erases = (next_sequence_ - 1) / n_slots_;
   for (uint32_t i = 0; i < slot_pages_; ++i) {
@@ -161,10 +181,21 @@ Status StateStore::write_record(uint32_t slot, const uint8_t* image, uint32_t le
   }
   count_up(&erases);
   if (erases > wear_) wear_ = erases;
-
-  ByteWriter out(header, sizeof(header));
+  ByteWriter out(count, sizeof(count));
   out.u32(erases);
   out.u32(~erases);
+  return write_checked(offset, count, kRecordAt);
+}
+
+Status StateStore::write_record(uint32_t slot, const uint8_t* image, uint32_t length) {
+  Status status = erase_slot(slot);
+  if (status != Status::kOk) return status;
+  const uint32_t offset = slot_offset(slot);
+  alignas(4) uint8_t header[kRecordHeaderBytes];
+  status = flash_->read(offset, header, kRecordAt);
+  if (status != Status::kOk) return status;
+
+  ByteWriter out(header + kRecordAt, sizeof(header) - kRecordAt);
   out.bytes(kMagic, sizeof(kMagic));
   out.u16(kRecordFormat);
   out.u16(0);
@@ -174,10 +205,7 @@ Status StateStore::write_record(uint32_t slot, const uint8_t* image, uint32_t le
   out.u32(crc32(image, length, crc32(header, kCrcAt)));
   out.bytes(kCommitted, sizeof(kCommitted));
 
-  status = write_checked(offset, header, kRecordAt);
-  if (status == Status::kOk) {
-    status = write_checked(offset + kRecordAt, header + kRecordAt, kCommitAt - kRecordAt);
-  }
+  status = write_checked(offset + kRecordAt, header + kRecordAt, kCommitAt - kRecordAt);
   if (status == Status::kOk) status = write_checked(offset + kRecordHeaderBytes, image, length);
   if (status != Status::kOk) return status;
   return write_checked(offset + kCommitAt, header + kCommitAt, sizeof(kCommitted));

@@ -31,6 +31,12 @@ class StateStore {
   // saved before is still there.
   Status save(const uint8_t* image, uint32_t length, Refusal* refusal);
 
+  // Erases every page, of other models' records too; the newest one of this model goes last, so
+  // that a power cut leaves it, or nothing. kFlash: some may be left.
+  Status erase(Refusal* refusal);
+  // All but the newest record of this model, so that none before it can come back.
+  Status erase_others(Refusal* refusal);
+
   uint32_t saves() const { return saves_; }  // since begin()
   // How often the most erased page was erased, as far as the slots tell: an erase that the power's
   // end cut off from its count is not in it.
@@ -41,6 +47,8 @@ class StateStore {
 
   uint32_t slot_offset(uint32_t slot) const { return slot * slot_pages_ * flash_->page_bytes(); }
   bool is_whole(uint32_t slot, const uint8_t header[kRecordHeaderBytes]) const;
+  // Leaves nothing but the count of its erases.
+  Status erase_slot(uint32_t slot);
   Status write_record(uint32_t slot, const uint8_t* image, uint32_t length);
   bool holds(uint32_t offset, const uint8_t* data, uint32_t length) const;
   // Writes, and reads it back.
