@@ -24,10 +24,12 @@ from wire_by_hand import (
     RESET,
     SAMPLES_PER_FEED,
     SETTING_SET,
+    UNDO,
     UNTIL_STOPPED,
 )
 
 from tinyol_sim.bundle import Bundle
+from tinyol_sim.errors import DeviceError
 from tinyol_sim.settings import SETTINGS
 from tinyol_sim.twin import Twin
 
@@ -35,7 +37,7 @@ CLASS_RENAME = 14
 # All that a life asks for.
 OPCODES = {
     *(CLASS_ADD, CLASS_RENAME, CLASS_REMOVE, LABEL, LABEL_BACK),
-    *(FEED_BEGIN, FEED, FINE_TUNE, SETTING_SET, RESET),
+    *(FEED_BEGIN, FEED, FINE_TUNE, SETTING_SET, RESET, UNDO),
 }
 
 Singles = NDArray[np.float32]
@@ -98,6 +100,7 @@ class Life:
     n_windows: int
     n_learned: int
     n_fine_tuned: int
+    n_undone: int
 
 
 def live(bundle: Bundle, stretches: Sequence[Stretch], n_windows: int, seed: int) -> Life:
@@ -113,7 +116,7 @@ class _Author:
         self.twin = Twin(bundle)
         self.number = 0
         self.kept = self.twin.state
-        self.life = Life(bundle, [], 0, 0, 0)
+        self.life = Life(bundle, [], 0, 0, 0, 0)
 
     def write(self, stretches: Sequence[Stretch], n_windows: int) -> Life:
         self.request(FEED_BEGIN)
@@ -151,6 +154,8 @@ class _Author:
 
     def command(self, kind: str) -> None:
         """Mostly what a person would do with a stretch of this kind; at times something else."""
+        if self.rng.random() < 0.2:
+            self.undo()
         twin, rng = self.twin, self.rng
         if kind not in twin.classes and twin.n_classes < MOST_CLASSES:
             self.add_class(kind)
@@ -200,6 +205,15 @@ class _Author:
     def add_class(self, name: str) -> None:
         self.request(CLASS_ADD, bytes([len(name)]) + name.encode())
         self.twin.add_class(name)
+
+    def undo(self) -> None:
+        try:
+            self.twin.would_undo()
+        except DeviceError:  # a board would refuse it too
+            return
+        self.request(UNDO, bytes(4))
+        self.twin.undo()
+        self.life.n_undone += 1
 
     def put(self, state: bytes, power_cut: bool) -> None:
         self.life.steps.append(Put(state, power_cut))

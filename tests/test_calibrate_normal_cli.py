@@ -76,7 +76,10 @@ def test_json_and_fine_tuning_before_it(tinyol: Tinyol) -> None:
 def test_what_it_taught_elsewhere_is_to_be_taught_anew(tinyol: Tinyol) -> None:
     assert "relearn" not in tinyol.done("calibrate", "--windows", "30")  # no class, no advice
     tinyol.done("label", "still", "--add", "--windows", "40", "-d", f"{DEVICE}&source=synth:stuck")
-    strange = tinyol.done("calibrate", "--windows", "60", "-d", f"{DEVICE}&source=synth:tilted")
+    words = ("calibrate", "--windows", "60", "-d", f"{DEVICE}&source=synth:tilted")
+    status, strange, warned = tinyol(*words)
+    assert status == 0
+    assert warned.startswith("warning: an alarm stands: what is learned as normal")
     found = re.search(r"note: (\d+)% of these windows fit no class.* For each of still:", strange)
     assert found is not None
     assert int(found[1]) > 20

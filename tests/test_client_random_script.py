@@ -32,6 +32,7 @@ from tinyol_sim.commands import (
     RenameClass,
     Reset,
     SetSetting,
+    Undo,
 )
 from tinyol_sim.errors import DeviceError
 from tinyol_sim.settings import SETTINGS
@@ -75,6 +76,7 @@ COMMANDS: st.SearchStrategy[Command] = st.one_of(
     SET,
     st.just(Gap()),
     st.just(Reset()),
+    st.just(Undo()),
 )
 FEEDS = st.builds(
     Feed,
@@ -84,7 +86,9 @@ FEEDS = st.builds(
     st.booleans(),
     st.booleans(),
 )
-SCRIPTS = st.lists(st.one_of(FEEDS, FEEDS, COMMANDS, st.builds(AddClass, NAMES)), max_size=25)
+SCRIPTS = st.lists(
+    st.one_of(FEEDS, FEEDS, COMMANDS, st.builds(AddClass, NAMES), st.just(Undo())), max_size=25
+)
 
 
 async def live(uris: list[str], bundle: Bundle, script: list[Feed | Command]) -> None:

@@ -18,10 +18,12 @@ from tinyol_sim.commands import (
     Gap,
     Label,
     LabelBack,
+    NameUnknown,
     RemoveClass,
     RenameClass,
     Reset,
     SetSetting,
+    Undo,
 )
 from tinyol_sim.errors import DeviceError, RecordingError
 from tinyol_sim.recordings import read_recording, write_recording
@@ -327,6 +329,102 @@ def test_after_a_reset_samples_count_anew_and_no_label_holds(life):
     assert life.recorder.index_of(25) == 45
 
 
+def test_a_label_that_is_taken_back_was_never_given(life):
+    life.begin("a", "b")
+    life.device.do(Label("a"))
+    life.feed(30)
+    life.device.do(Label("b"))
+    life.feed(20)
+    life.device.do(Undo())
+    life.feed(10)
+    life.device.do(Label("b"))
+    life.feed(8)
+    assert runs(life.recording()) == [("a", 30), (None, 30), ("b", 8)]
+
+
+def test_a_late_label_that_is_taken_back_was_never_given(life):
+    life.begin("a", "b")
+    life.feed(WINDOW_LEN + 4 * HOP)
+    life.device.do(LabelBack("b", 5))
+    life.device.do(Undo())
+    life.feed(8)
+    life.device.do(LabelBack("a", 1))
+    assert {label for label, _ in runs(life.recording())} == {None, "a"}
+
+
+def test_a_label_that_something_else_was_taken_back_under_stays_up_to_there(life):
+    life.begin("a")
+    life.device.do(Label("a"))
+    life.feed(20)
+    life.device.do(FineTune(5))
+    life.feed(10)
+    life.device.do(Undo())
+    life.feed(10)
+    assert runs(life.recording()) == [("a", 30), (None, 10)]
+    life.hear()
+    assert life.recorder.own_label is None
+
+
+def test_classes_come_back_with_an_undo(life):
+    life.begin("a", "b", "c")
+    life.device.do(RemoveClass("a"))
+    life.device.do(RenameClass("b", "x"))
+    life.device.do(Undo())
+    life.device.do(Label("c"))
+    life.feed(8)
+    assert runs(life.recording()) == [("c", 8)]
+    assert not life.recorder.stale
+
+
+def test_what_was_done_before_the_recording_is_asked_for_anew(life):
+    life.device.do(AddClass("a"))
+    life.device.do(AddClass("b"))
+    life.device.do(RemoveClass("a"))
+    life.begin()
+    assert not life.recorder.stale
+    life.device.do(Undo())
+    life.hear()
+    assert life.recorder.stale
+    life.recorder.known(life.device.twin.classes)
+    life.device.do(Label("b"))
+    life.feed(8)
+    assert runs(life.recording()) == [("b", 8)]
+
+
+def test_a_reset_that_is_taken_back_in_a_session(life):
+    life.feed(40)
+    start = life.begin_session()
+    life.device.do(AddClass("a"))
+    life.device.do(Label("a"))
+    life.feed(53)
+    life.device.gap()
+    life.device.do(Reset())
+    life.device.gap()
+    life.feed(50)
+    life.device.do(Undo())
+    life.feed(50)
+    life.device.do(Label("a"))
+    life.feed(50)
+    record = life.session(start)
+    assert record.n_samples == 203
+    assert not record.lost
+    assert verify_session(record, BUNDLE).difference is None
+
+
+def test_a_name_for_an_unknown_event_is_a_class_from_then_on(life):
+    life.begin("a")
+    life.device.do(SetSetting("unknown.windows", 1.0))
+    life.device.do(Label("a"))
+    life.feed(200)
+    life.device.do(Label(None))
+    life.device.feed(100 * NOISE[:40])
+    life.device.do(NameUnknown(1, "new"))
+    life.device.do(Label("new"))
+    life.feed(8)
+    assert runs(life.recording())[-1] == ("new", 8)
+    assert not life.recorder.stale
+
+
 def test_own_label_is_what_has_to_be_ended(life):
     life.begin("a", "b")
     assert life.recorder.own_label is None
@@ -478,11 +576,14 @@ _COMMANDS = st.one_of(
     st.builds(FineTune, st.sampled_from([None, 0, 5])),
     st.builds(SetSetting, st.just("anomaly.threshold"), st.floats(0, 10, width=32)),
     st.just(Reset()),
+    st.builds(NameUnknown, st.integers(1, 3), st.sampled_from(["a", "e"])),
+    st.just(Undo()),
 )
 _HAPPENINGS = st.lists(
     st.one_of(
         st.integers(1, 40),
         _COMMANDS,
+        st.just(Undo()),
         st.sampled_from([Gap(), Opcode.FEED_BEGIN, Opcode.FEED_END, float("nan")]),
     ),
     max_size=30,
@@ -494,6 +595,7 @@ _HAPPENINGS = st.lists(
 def test_whatever_happens_the_twin_can_live_it_again(before, after):
     life = Life()
     start = b""
+    life.device.do(SetSetting("unknown.windows", 1.0))
     for stage in (before, after):
         for thing in stage:
             if isinstance(thing, Opcode):

@@ -26,9 +26,11 @@ from tinyol_sim.commands import (
     RenameClass,
     Reset,
     SetSetting,
+    Undo,
     apply_to_twin,
     from_json,
     to_json,
+    undoable,
 )
 from tinyol_sim.errors import DeviceError
 from tinyol_sim.twin import Twin
@@ -51,6 +53,7 @@ SPOKEN: st.SearchStrategy[Command] = st.one_of(
     st.builds(FineTune, st.none() | COUNTS),
     st.builds(SetSetting, NAMES, NUMBERS),
     st.just(Reset()),
+    st.just(Undo()),
 )
 
 
@@ -85,6 +88,7 @@ def test_text_gives_the_command_back(command: Command) -> None:
         ("fine-tune off", FineTune(0)),
         ("set anomaly.threshold 0.25", SetSetting("anomaly.threshold", 0.25)),
         ("  reset ", Reset()),
+        ("undo", Undo()),
     ],
 )
 def test_lines_mean(text: str, command: Command) -> None:
@@ -177,6 +181,38 @@ def test_a_twin_does_what_its_methods_do() -> None:
     both(RemoveClass("a"), by_method.remove_class, "a")
     assert by_method.counters()["classifier_steps"] > 0
     both(Reset(), by_method.reset)
+    by_command.undo()
+    by_method.undo()
+    both(Label("c", 7), by_method.label, "c", 7)
+    assert apply_to_twin(Undo(), by_command) is None
+    by_method.undo()
+    assert by_command.state == by_method.state
+
+
+@pytest.mark.parametrize(
+    ("command", "taken_back"),
+    [
+        *((command, True) for command in (
+            Label("a"), Label("a", 5), LabelBack("a", 1), Relearn("a", 1), NameUnknown(1, "a"),
+            FineTune(5), FineTune(None), Calibrate(30), RemoveClass("a"), Reset(),
+        )),
+        *((command, False) for command in (
+            Label(None), Label("a", 0), FineTune(0), Calibrate(0), AddClass("x"), Gap(),
+            RenameClass("a", "b"), ClassWeight("a", 2.0), SetSetting("classifier.l2", 0.5),
+        )),
+    ],
+)  # fmt: skip
+def test_what_an_undo_takes_back(command: Command, taken_back: bool) -> None:
+    assert undoable(command) == taken_back
+    twin = Twin(small_bundle())
+    twin.add_class("a")
+    twin.set("unknown.windows", 3)
+    twin.label("a", 30)
+    twin.feed(recording([("normal", 200)]).samples)
+    twin.feed(100 * recording([("normal", 50)]).samples)
+    label = twin.would_undo()
+    apply_to_twin(command, twin)
+    assert (twin.would_undo().at != label.at) == taken_back
 
 
 def test_what_a_twin_refuses_is_an_error_and_changes_nothing() -> None:
@@ -191,6 +227,7 @@ def test_what_a_twin_refuses_is_an_error_and_changes_nothing() -> None:
         ClassWeight("x", 1.0),
         NameUnknown(1, "x"),
         Calibrate(2),
+        Undo(),
     )
     for command in refused:
         with pytest.raises(DeviceError):

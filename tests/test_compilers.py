@@ -100,6 +100,7 @@ def command(rng: np.random.Generator, number: int) -> Operation:
         (0.2, (8, b"", lambda t: t.reset())),
         (1, (9, b"", lambda t: t.gap())),
         (0.5, (10, b"", reload)),
+        (1, (11, b"", lambda t: t.undo())),
     ]
     weights = np.array([weight for weight, _ in choices])
     return choices[int(rng.choice(len(choices), p=weights / weights.sum()))][1]

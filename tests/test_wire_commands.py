@@ -24,6 +24,7 @@ from tinyol_sim.commands import (
     RenameClass,
     Reset,
     SetSetting,
+    Undo,
 )
 from tinyol_sim.settings import SETTINGS
 
@@ -50,6 +51,7 @@ CLASSES = ["normal", "größer"]
         (Opcode.FINE_TUNE, requests.fine_tune(None), FineTune(None)),
         (Opcode.FINE_TUNE, requests.fine_tune(0), FineTune(0)),
         (Opcode.RESET, b"", Reset()),
+        (Opcode.UNDO, requests.undo(), Undo()),
         (Opcode.FEED_BEGIN, b"", Gap()),
         (Opcode.FEED_END, b"", Gap()),
     ],
@@ -71,6 +73,7 @@ def test_a_setting_has_its_name_and_the_devices_own_value(name: str) -> None:
         (Opcode.IMAGE_COMMIT, b""),
         (Opcode.SESSION_BEGIN, b"\x06"),
         (200, b""),
+        (Opcode.UNDO, b""),
         (Opcode.LABEL, b""),  # it did not fit into the event
         (Opcode.LABEL, requests.label(2, None)),
         (Opcode.LABEL_BACK, struct.pack("<hH", -1, 3)),

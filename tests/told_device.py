@@ -18,10 +18,12 @@ from tinyol_sim.commands import (
     Gap,
     Label,
     LabelBack,
+    NameUnknown,
     RemoveClass,
     RenameClass,
     Reset,
     SetSetting,
+    Undo,
     apply_to_twin,
 )
 from tinyol_sim.settings import SETTINGS
@@ -103,8 +105,9 @@ class ToldDevice:
 
     def do(self, command: Command, own: bool = True) -> None:
         opcode, payload = self._wire(command)
-        if isinstance(command, Reset):
+        if isinstance(command, Reset | Undo):
             self.flush()
+        if isinstance(command, Reset):
             self._gaps = 0
         apply_to_twin(command, self.twin)
         self.changed(opcode, payload, own)
@@ -131,6 +134,10 @@ class ToldDevice:
         if isinstance(command, SetSetting):
             number = SETTINGS[command.name].id
             return Opcode.SETTING_SET, struct.pack("<HHf", number, 0, command.value)
+        if isinstance(command, NameUnknown):
+            return Opcode.UNKNOWN_NAME, struct.pack("<I", command.number) + _name(command.name)
+        if isinstance(command, Undo):
+            return Opcode.UNDO, bytes(4)
         assert not isinstance(command, Gap), "gap() is for these"
         return Opcode.RESET, b""
 

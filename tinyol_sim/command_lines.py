@@ -20,6 +20,7 @@ from tinyol_sim.commands import (
     RenameClass,
     Reset,
     SetSetting,
+    Undo,
 )
 from tinyol_sim.errors import DeviceError
 from tinyol_sim.twin import UNTIL_STOPPED
@@ -34,6 +35,7 @@ _USAGE = {
     "fine-tune": "fine-tune STEPS | fine-tune on | fine-tune off",
     "set": "set NAME VALUE",
     "reset": "reset",
+    "undo": "undo",
 }
 
 
@@ -72,6 +74,8 @@ def _parse_words(words: list[str]) -> Command | None:
         return None if value is None else SetSetting(words[1], value)
     if words[0] == "reset" and len(words) == 1:
         return Reset()
+    if words[0] == "undo" and len(words) == 1:
+        return Undo()
     if words[0] == "fine-tune" and len(words) == 2:
         if words[1] in ("on", "off"):
             return FineTune(None if words[1] == "on" else 0)
@@ -143,6 +147,8 @@ def _words_of(command: Command) -> list[str]:
         return ["fine-tune", words.get(command.steps, str(command.steps))]
     if isinstance(command, SetSetting):
         return ["set", command.name, repr(command.value)]
+    if isinstance(command, Undo):
+        return ["undo"]
     return ["reset" if isinstance(command, Reset) else "gap"]
 
 

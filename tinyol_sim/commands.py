@@ -112,6 +112,11 @@ class Reset:
 
 
 @dataclass(frozen=True)
+class Undo:
+    """Takes back the last command of those that undoable() tells, and what was learned since."""
+
+
+@dataclass(frozen=True)
 class Gap:
     """The next sample does not follow the last one."""
 
@@ -129,8 +134,20 @@ Command = (
     | FineTune
     | SetSetting
     | Reset
+    | Undo
     | Gap
 )
+
+
+def undoable(command: Command) -> bool:
+    """Whether Undo takes it back: it teaches, or makes forget."""
+    if isinstance(command, Label):
+        return command.name is not None and command.windows != 0
+    if isinstance(command, FineTune):
+        return command.steps != 0
+    if isinstance(command, Calibrate):
+        return command.windows != 0
+    return isinstance(command, LabelBack | Relearn | NameUnknown | RemoveClass | Reset)
 
 
 def apply_to_twin(command: Command, twin: Twin) -> int | None:
@@ -164,6 +181,8 @@ def apply_to_twin(command: Command, twin: Twin) -> int | None:
         twin.set(command.name, command.value)
     elif isinstance(command, Reset):
         twin.reset()
+    elif isinstance(command, Undo):
+        twin.undo()
     else:
         twin.gap()
     return None
@@ -221,6 +240,7 @@ _KINDS: dict[str, Any] = {
     "fine_tune": FineTune,
     "set": SetSetting,
     "reset": Reset,
+    "undo": Undo,
     "gap": Gap,
 }
 _KIND_NAMES = {kind: name for name, kind in _KINDS.items()}
@@ -238,5 +258,6 @@ _FIELDS: dict[Any, dict[str, tuple[type, ...]]] = {
     FineTune: {"steps": (int, _NONE)},
     SetSetting: {"name": (str,), "value": (int, float)},
     Reset: {},
+    Undo: {},
     Gap: {},
 }

@@ -16,6 +16,7 @@ from tinyol_sim.commands import (
     FineTune,
     Label,
     SetSetting,
+    Undo,
     apply_to_twin,
 )
 from tinyol_sim.errors import DeviceError
@@ -138,9 +139,9 @@ def script_of(
 
 
 class UpdateCount:
-    """Steps that both layers of a twin take, from here on; a reset in between costs none.
+    """Steps that both layers of a twin take, from here on; a reset or undo in between costs none.
 
-    look() must be called before and after each reset.
+    look() must be called before and after each reset, pass_over() after each undo.
     """
 
     def __init__(self, twin: Twin) -> None:
@@ -156,6 +157,10 @@ class UpdateCount:
             for new, old in zip(now, self._last, strict=True)
         )
         self._last = now
+
+    def pass_over(self) -> None:
+        """The steps since the last look were not taken: an undo put others in their place."""
+        self._last = self._now()
 
     def _now(self) -> tuple[int, int]:
         counters = self._twin.counters()
@@ -184,6 +189,8 @@ def live_on_twin(twin: Twin, script: Script, progress: Progress | None = None) -
     for piece in script.pieces():
         for command in piece.commands:
             apply_to_twin(command, twin)
+            if isinstance(command, Undo):
+                count.pass_over()
             count.look()
         gaps = [0] if piece.gap else []
         windows.append(twin.feed(script.samples[piece.first : piece.stop], gaps=gaps))

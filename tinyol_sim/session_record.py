@@ -12,8 +12,6 @@ import hashlib
 import io
 import json
 import math
-import zipfile
-import zlib
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -24,20 +22,11 @@ from numpy.typing import ArrayLike, NDArray
 from tinyol_sim.commands import Command, Gap, from_json, to_json
 from tinyol_sim.errors import DeviceError, RecordingError
 from tinyol_sim.files import write_whole
+from tinyol_sim.npz_arrays import read_npz
 
 FORMAT, FORMAT_VERSION = "tinyol-session", 2
 SESSION, RECORDING = "session.json", "recording.npz"
 START, END = "start.state", "end.state"
-# What zipfile and numpy raise for bytes that were changed; NotImplementedError is a RuntimeError.
-_DAMAGE = (
-    zipfile.BadZipFile,
-    zlib.error,
-    EOFError,
-    MemoryError,
-    RuntimeError,
-    ValueError,
-    KeyError,
-)
 # What each array of the recording must be: dtype kinds, how many axes, in words.
 _ARRAYS = {
     "samples": ("f", 2, "floats (n, 3)"),
@@ -280,15 +269,13 @@ def _read_command(entry: Any) -> tuple[int, Command]:
 
 def _read_arrays(data: bytes, path: Path) -> dict[str, NDArray[Any]]:
     try:
-        with np.load(io.BytesIO(data), allow_pickle=False) as archive:
-            arrays = {name: archive[name] for name in _ARRAYS}
-    except _DAMAGE as error:
-        reason = str(error)[:100] or type(error).__name__  # zipfile may quote the whole file
-        raise RecordingError(f"{path}: the .npz file is damaged: {reason}") from None
+        arrays = read_npz(data, _ARRAYS)
+    except RecordingError as error:
+        raise RecordingError(f"{path}: {error}") from None
     for name, (kinds, ndim, what) in _ARRAYS.items():
-        array = arrays[name]
-        if not isinstance(array, np.ndarray):  # a member that does not begin as an array does
-            raise RecordingError(f"{path}: {name} is no array")
+        array = arrays.get(name)
+        if array is None:
+            raise RecordingError(f"{path}: the .npz file is damaged: {name} is missing")
         if array.dtype.kind not in kinds or array.ndim != ndim:
             raise RecordingError(
                 f"{path}: {name} is {array.dtype} {array.shape}; it must be {what}"

@@ -42,6 +42,7 @@ from .twin_reads import (
     read_watch,
     read_weights,
 )
+from .undone import UNDOABLE, Contradiction, Undone
 from .window_results import NOTICES, WINDOW, Windows
 
 if TYPE_CHECKING:
@@ -231,6 +232,21 @@ class Twin:
         """The last `windows` windows were of this class; returns how many lessons that made."""
         return self._teach_back(lib.tinyol_twin_label_back, name, windows)
 
+    def contradiction(self, name: str, back: int | None = None) -> Contradiction | None:
+        """What speaks against label(name) now, or against label_back(name, back).
+
+        None: the device is not sure of another class: of one with 20 lessons or more, at 0.9 or
+        more, that explains the window.
+        """
+        if back is not None and not 1 <= back <= 0xFFFF:
+            raise DeviceError(f"back is {back}; it must be 1 to 65535 windows")
+        found = ffi.new("tinyol_contradiction *")
+        with self._lock:
+            lib.tinyol_twin_contradiction(self._handle, self.class_index(name), back or 0, found)
+        if found.class_index < 0:
+            return None
+        return Contradiction(found.class_index, found.windows, found.confidence)
+
     def relearn(self, name: str, windows: int) -> int:
         """The class begins anew, from the last `windows` windows; returns how many those were."""
         return self._teach_back(lib.tinyol_twin_relearn, name, windows)
@@ -329,6 +345,36 @@ class Twin:
         refusal = new_refusal()
         with self._lock:
             ensure(lib.tinyol_twin_reset(self._handle, refusal), refusal)
+
+    def undo(self) -> Undone:
+        """Takes back the last label, late label, relearning, name of an unknown event,
+        fine-tuning, calibration, removal of a class or reset, with all that was learned and
+        changed since; labels and fine-tuning end.
+
+        Once: DeviceError if there is nothing, also after a state image was put in.
+        """
+        return self._undo(only_say=False)
+
+    def would_undo(self) -> Undone:
+        """What undo() would take back."""
+        return self._undo(only_say=True)
+
+    def _undo(self, *, only_say: bool) -> Undone:
+        undone, refusal = ffi.new("tinyol_undone *"), new_refusal()
+        with self._lock:
+            status = lib.tinyol_twin_undo(self._handle, only_say, undone, refusal)
+        if status == NOT_FOUND:
+            raise DeviceError("there is nothing to take back")
+        ensure(status, refusal)
+        return Undone(
+            what=UNDOABLE[undone.what],
+            class_name=ffi.string(undone.class_name).decode("utf-8", "replace") or None,
+            at=undone.sample_index,
+            lessons=undone.lessons,
+            steps=undone.steps,
+            windows=undone.windows,
+            other_changes=undone.other_changes,
+        )
 
     # --- what it knows -------------------------------------------------------------------
 

@@ -45,6 +45,7 @@ _POLL_S = 0.1
 _FIRST = 20  # windows, for the error before a second fine-tuning
 _SPOIL = {
     Opcode.RESET: "reset the board",
+    Opcode.UNDO: "took back a lesson",
     Opcode.IMAGE_COMMIT: "gave it another state",
     Opcode.FINE_TUNE: "turned its fine-tuning",
     Opcode.SETTING_SET: "turned a setting",
@@ -112,6 +113,7 @@ async def calibrate(
     *,
     stop: asyncio.Event | None = None,
     show: Show = lambda phase, done, total, later, errors: None,
+    alarm: Callable[[], None] = lambda: None,
 ) -> Calibration:
     """Fine-tunes, watches, and sets the threshold.
 
@@ -122,6 +124,7 @@ async def calibrate(
         plan: what to do.
         stop: set, it ends this at once; within seconds if the board does not answer.
         show: called as it goes on.
+        alarm: called if an alarm stands as it begins: what is learned was just called an anomaly.
 
     Raises:
         StoppedError: `stop` was set. Fine-tuning is stopped, the threshold as it was, unless the
@@ -130,15 +133,23 @@ async def calibrate(
             link is cut; says how the board is left.
     """
     expected_s(board, plan)
-    work = _Work(board, plan, stop or asyncio.Event(), show)
+    work = _Work(board, plan, stop or asyncio.Event(), show, alarm)
     begun = await work.begin()
     async with board.stream(predictions=True, changes=True) as events:
         return await carry_out(work, events, work.do(begun))
 
 
 class _Work:
-    def __init__(self, board: Board, plan: Plan, stop: asyncio.Event, show: Show) -> None:
+    def __init__(
+        self,
+        board: Board,
+        plan: Plan,
+        stop: asyncio.Event,
+        show: Show,
+        alarm: Callable[[], None],
+    ) -> None:
         self._board, self._plan, self._stop, self._show = board, plan, stop, show
+        self._alarm = alarm
         self._windows: list[Prediction] = []  # of this phase
         self._first_window = 0  # no window before it counts
         self._others: Changed | None = None
@@ -211,7 +222,8 @@ class _Work:
         n = self._plan.fine_tune
         await self._next_phase()
         self._tuning = True
-        await self._answer(self._board.fine_tune(n))
+        if (await self._answer(self._board.fine_tune(n))).alarm_stands:
+            self._alarm()
         await self._until(
             Phase.FINE_TUNING, lambda info: info.fine_tune_left == 0, n, self._plan.windows
         )

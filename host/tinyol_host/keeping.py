@@ -11,6 +11,7 @@ from contextlib import contextmanager
 from typing import Any
 
 from tinyol_host.errors import RebootedError
+from tinyol_host.kept_before import Before, KeptBefore
 from tinyol_host.kept_state import KeptState
 from tinyol_host.link import within
 from tinyol_host.link_health import LinkHealth
@@ -28,6 +29,7 @@ class Keeping:
 
     def __init__(self, kept: KeptState, health: LinkHealth) -> None:
         self._kept = kept
+        self._before = KeptBefore(kept.path.with_name(f"{kept.path.name}.before"))
         self._health = health
         self._newest: bytes | None = None
         self._reboots = 0  # as of `_newest`, or since the board was switched on
@@ -39,6 +41,8 @@ class Keeping:
     def load(self) -> bytes | None:
         """What was kept; None if nothing was. Others cannot use the file until release()."""
         self._written = self._kept.load()
+        if self._written is None:
+            self._before.forget()  # of a state that is gone
         return self._written
 
     def refused(self, error: StateImageError) -> StateImageError:
@@ -60,6 +64,7 @@ class Keeping:
         if foreign:
             raise self.refused(error)
         moved = self._kept.set_aside()
+        self._before.forget()
         self._written = None
         return f"{self._kept.path}: {error}; it is now {moved}, and the board begins anew"
 
@@ -68,6 +73,28 @@ class Keeping:
         self._newest = image
         self._reboots = self._health.reboots
         self._seen += 1
+
+    # --- what undo takes back ------------------------------------------------------------
+
+    @property
+    def lasts(self) -> bool:
+        """What the board learns now is meant to last."""
+        return not self._pauses
+
+    def taught(self, before: Before) -> None:
+        """The board was taught, or made forget; DeviceError if the file cannot be written."""
+        self._before.save(before)
+
+    def before(self) -> Before | None:
+        """From before it was last taught, by whichever program; see KeptBefore.load()."""
+        return self._before.load() if self.lasts else None
+
+    def forget_before(self) -> None:
+        """That was taken back, or another state was put in."""
+        if self.lasts:
+            self._before.forget()
+
+    # --- the file --------------------------------------------------------------------------
 
     def start(self, pull: _Pull, tell_reboot: Callable[[], None]) -> None:
         """Begins to save every SAVE_EVERY_S what has changed, until stop().

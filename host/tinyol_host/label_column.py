@@ -13,7 +13,17 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from tinyol_sim.commands import Command, Label, LabelBack, RemoveClass, RenameClass, Reset
+from tinyol_sim.commands import (
+    Command,
+    Gap,
+    Label,
+    LabelBack,
+    RemoveClass,
+    RenameClass,
+    Reset,
+    Undo,
+    undoable,
+)
 from tinyol_sim.recording_formats.labels import MAX_CLASS_NAME_BYTES, class_name_problem
 from tinyol_sim.text import printable
 
@@ -66,7 +76,8 @@ def label_column(
 
     Args:
         n: samples.
-        steps: (index, command) in order; those that are not about labels change nothing.
+        steps: (index, command) in order; those that are not about labels change nothing, nor does
+            a label that an Undo takes back.
         restarts: rising indices of samples before which the window began anew, see `end_of`.
         plan: the model's windows.
     """
@@ -85,7 +96,7 @@ def label_column(
         if name is not None and start < stop:
             labels[start:stop] = index_of(name)
 
-    for index, command in steps:
+    for index, command in _not_taken_back(steps):
         if isinstance(command, Label):
             fill(index)
             name, start, end = command.name, index, n
@@ -102,13 +113,27 @@ def label_column(
         elif isinstance(command, RenameClass) and command.old == name:
             fill(index)
             name, start = command.new, index
-        elif isinstance(command, Reset) or (
+        elif isinstance(command, Reset | Undo) or (
             isinstance(command, RemoveClass) and command.name == name
         ):
             fill(index)
             name = None
     fill(n)
     return labels, tuple(names)
+
+
+def _not_taken_back(steps: Sequence[tuple[int, Command]]) -> list[tuple[int, Command]]:
+    kept, last = list(steps), -1  # the place of the step that the next Undo takes back
+    for place, (_, command) in enumerate(steps):
+        if undoable(command):
+            last = place
+        elif isinstance(command, Undo):
+            if last >= 0 and isinstance(steps[last][1], Label):
+                kept[last] = steps[last][0], Label(None)
+            elif last >= 0 and isinstance(steps[last][1], LabelBack):
+                kept[last] = steps[last][0], Gap()  # means nothing here
+            last = -1
+    return kept
 
 
 def _storable(name: str, taken: Collection[str]) -> str:

@@ -113,6 +113,11 @@ class LiveRecording:
         await self._close()
 
     @property
+    def board(self) -> Board:
+        """That is recorded."""
+        return self._board
+
+    @property
     def ended(self) -> bool:
         """Nothing will come any more; `error` says why."""
         return self._ended.is_set()

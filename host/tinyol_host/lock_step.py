@@ -11,16 +11,21 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from tinyol_host.effect import Effect
 from tinyol_host.errors import BUSY, RefusedError
 from tinyol_host.events import Event, Prediction
 from tinyol_sim.command_lines import command_text
 from tinyol_sim.commands import (
     AddClass,
+    Calibrate,
     Command,
+    FineTune,
     Gap,
+    Label,
     LabelBack,
     NameUnknown,
     Relearn,
+    Undo,
     apply_to_twin,
 )
 from tinyol_sim.errors import DeviceError
@@ -57,8 +62,10 @@ class LockStep:
         if isinstance(command, Gap):
             return await self.feed(np.empty((0, 3), np.float32), True)
         mine: int | None = None
+        told: Any = None
         refused: DeviceError | None = None
         try:
+            told = _told_before(command, self._twin)
             mine = apply_to_twin(command, self._twin)
         except DeviceError as error:
             refused = error
@@ -78,6 +85,9 @@ class LockStep:
             and effect.value != mine
         ):
             return f"{what}: device {effect.value}, twin {mine}"
+        theirs = _told_by(command, effect)
+        if theirs != told:
+            return f"{what}: device tells {theirs}, twin {told}"
         after = self._twin.counters()["samples"]
         if effect.at != after:
             return f"{what}: holds from sample {effect.at} on the device, {after} on the twin"
@@ -199,6 +209,25 @@ def _with_class(field: str, fields: dict[str, Any]) -> str:
     if found is None or int(found[1]) >= len(names):
         return field
     return f"{found[0]} (class {names[int(found[1])]!r}){field[found.end() :]}"
+
+
+def _told_before(command: Command, twin: Twin) -> Any:
+    """What a device's reply must say beyond the value, asked of the twin before the command."""
+    if isinstance(command, Label) and command.name is not None and command.windows != 0:
+        return twin.contradiction(command.name)
+    if isinstance(command, LabelBack):
+        return twin.contradiction(command.name, command.windows)
+    if isinstance(command, FineTune):
+        return command.steps != 0 and twin.watch().alarm
+    if isinstance(command, Calibrate):
+        return command.windows != 0 and twin.watch().alarm
+    return twin.would_undo() if isinstance(command, Undo) else None
+
+
+def _told_by(command: Command, effect: Effect) -> Any:
+    if isinstance(command, FineTune | Calibrate):
+        return effect.alarm_stands
+    return effect.undone if isinstance(command, Undo) else effect.contradiction
 
 
 def _says_no(error: DeviceError) -> bool:

@@ -41,6 +41,7 @@ _POLL_S = 0.1
 _SILENT = -25.0  # ln g^2: where the board takes its sensor for dead (learner_watch.cpp)
 _SPOIL = {
     Opcode.RESET: "reset the board",
+    Opcode.UNDO: "took back a lesson",
     Opcode.IMAGE_COMMIT: "gave it another state",
     Opcode.CALIBRATE: "calibrated it",
     Opcode.FINE_TUNE: "turned its fine-tuning",
@@ -98,6 +99,7 @@ async def calibrate_normal(
     *,
     stop: asyncio.Event | None = None,
     show: Show = lambda tuning, done, total, later: None,
+    alarm: Callable[[], None] = lambda: None,
 ) -> NormalFound:
     """Calibrates the board, and returns when that is complete.
 
@@ -106,6 +108,7 @@ async def calibrate_normal(
         plan: what to do.
         stop: set, it ends this at once; within seconds if the board does not answer.
         show: called as it goes on.
+        alarm: called if an alarm stands as it begins: what is learned was just called an anomaly.
 
     Raises:
         StoppedError: `stop` was set; says how the board is left.
@@ -114,14 +117,22 @@ async def calibrate_normal(
     """
     if not board.identity.has_model:
         raise DeviceError(NEEDS_MODEL)
-    work = _Work(board, plan, stop or asyncio.Event(), show)
+    work = _Work(board, plan, stop or asyncio.Event(), show, alarm)
     async with board.stream(predictions=True, changes=True, notices=True) as events:
         return await carry_out(work, events, work.do())
 
 
 class _Work:
-    def __init__(self, board: Board, plan: NormalPlan, stop: asyncio.Event, show: Show) -> None:
+    def __init__(
+        self,
+        board: Board,
+        plan: NormalPlan,
+        stop: asyncio.Event,
+        show: Show,
+        alarm: Callable[[], None],
+    ) -> None:
         self._board, self._plan, self._stop, self._show = board, plan, stop, show
+        self._alarm = alarm
         self._windows: list[Prediction] = []
         self._began_at: int | None = None  # sample
         self._others: Changed | None = None
@@ -151,7 +162,10 @@ class _Work:
             refuse_if_tuning(begun)
         self._steps_before = begun.reconstruction.applied
         self._told, self._running = None, True
-        self._began_at = (await self._answer(board.calibrate(plan.windows, plan.fine_tune))).at
+        effect = await self._answer(board.calibrate(plan.windows, plan.fine_tune))
+        self._began_at = effect.at
+        if effect.alarm_stands:
+            self._alarm()
         await self._until_complete()
         self._running, self._taken_over = False, True
         if plan.false_alarms is not None:  # what it learned so far is of no use to another share

@@ -17,8 +17,9 @@ from tinyol_host.label_column import WindowPlan, label_column
 from tinyol_host.protocol import Opcode
 from tinyol_host.replies import Identity
 from tinyol_host.session_gaps import counter_in, gaps_until
+from tinyol_host.told_classes import ToldClasses
 from tinyol_host.wire_commands import command_of
-from tinyol_sim.commands import AddClass, Command, Gap, Label, RemoveClass, RenameClass, Reset
+from tinyol_sim.commands import Command, Gap, Label, Reset, Undo
 from tinyol_sim.counted import counted
 from tinyol_sim.recordings import Recording
 from tinyol_sim.session_record import SessionRecord
@@ -67,7 +68,7 @@ class Recorder:
         # Without a model there are no windows: a label holds for samples.
         plan = (identity.window_len, identity.hop) if identity.has_model else (1, 1)
         self._plan = WindowPlan(*plan)
-        self._classes: list[str] = []
+        self._classes = ToldClasses()
         self.session_at: int | None = None
         self._forget(None)
 
@@ -113,7 +114,7 @@ class Recorder:
         own: bool = False,
     ) -> None:
         """The device's classes and label, as they are from the next sample on: see begin()."""
-        self._classes = list(classes)
+        self._classes = ToldClasses(classes)
         self._steps.append(_Step(self.n_samples, Label(label, left), own=own))
         self.stale = False
 
@@ -158,7 +159,7 @@ class Recorder:
             command = step.command
             if isinstance(command, Label):
                 return command.name if step.own and command.windows is None else None
-            if isinstance(command, Reset):
+            if isinstance(command, Reset | Undo):
                 return None
         return None
 
@@ -272,25 +273,34 @@ class Recorder:
             self._forget(event.at)
             self._untold_gaps = 1
             self.session_at = event.at
+            self._classes.forget_undo()
             return None
         self.others += not event.own
-        command = command_of(event.opcode, event.payload, self._classes)
+        command = command_of(event.opcode, event.payload, self._classes.names)
         index = self.index_of(event.at)
-        if command is None or isinstance(command, Reset):
+        if command is None or isinstance(command, Reset | Undo):
             self._restarts.append(index := self.n_samples)
         if command is None:
             self._problem(_UNSAYABLE.get(event.opcode, "a change could not be understood"), index)
             self._steps.append(_Step(index, Label(None)))
+            self._classes.forget_undo()
             self.stale = True
         else:
             self._steps.append(_Step(index, command, told=True, own=event.own))
-            _rename(self._classes, command)
+            self._follow(command, event.at)
         if event.opcode in (Opcode.RESET, Opcode.IMAGE_COMMIT):
             self._next = event.at  # the device counts on from the image, or from 0
             self._untold_gaps = 0
         elif event.opcode == Opcode.SESSION_BEGIN:
             self._untold_gaps += 1
         return command
+
+    def _follow(self, command: Command, at: int) -> None:
+        taken_back = self._classes.take(command)
+        if isinstance(command, Undo):
+            self.stale |= taken_back is None
+            if taken_back is None or isinstance(taken_back, Reset):
+                self._next = at  # the device counts on from before the reset
 
     # --- small things --------------------------------------------------------------------
 
@@ -316,15 +326,3 @@ class Recorder:
     def _labels(self, n: int) -> tuple[NDArray[np.int16], tuple[str, ...]]:
         steps = [(step.index, step.command) for step in self._steps]
         return label_column(n, steps, sorted(self._restarts), self._plan)
-
-
-def _rename(classes: list[str], command: Command) -> None:
-    """What the command does to the list of classes."""
-    if isinstance(command, AddClass):
-        classes.append(command.name)
-    elif isinstance(command, RemoveClass):
-        classes.remove(command.name)
-    elif isinstance(command, RenameClass):
-        classes[classes.index(command.old)] = command.new
-    elif isinstance(command, Reset):
-        classes.clear()

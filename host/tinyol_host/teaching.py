@@ -3,21 +3,24 @@
 from __future__ import annotations
 
 import asyncio
+from contextlib import AbstractAsyncContextManager, nullcontext
 
 import numpy as np
 
-from tinyol_host import replies, requests
+from tinyol_host import replies, requests, undo_replies
 from tinyol_host.effect import Effect
-from tinyol_host.errors import RefusedError
+from tinyol_host.errors import UNSUPPORTED, RefusedError
 from tinyol_host.names import check_new_name, class_index, read_classes, worded_name
 from tinyol_host.paged_replies import ClassStatus, ClassStatusPage
 from tinyol_host.protocol import Opcode
 from tinyol_host.session import Session
 from tinyol_host.watch_replies import Unknowns
+from tinyol_sim.commands import Command, Label, LabelBack, NameUnknown, Relearn, RemoveClass
 from tinyol_sim.errors import DeviceError
 from tinyol_sim.refusals import BAD_VALUE, EXISTS, NOT_FOUND
+from tinyol_sim.undone import Undone
 
-_EVENT, _WINDOWS = "event", "windows"  # what a refusal says that it was
+_EVENT, _WINDOWS, _UNDO = "event", "windows", "undo"  # what a refusal says that it was
 
 
 class Teaching:
@@ -61,7 +64,8 @@ class Teaching:
         """Forgets a class; those behind it move up by one index."""
         async with self._turn:
             payload = requests.class_remove(await class_index(self._session, name))
-            return await self._change(Opcode.CLASS_REMOVE, payload)
+            async with self._may_be_undone(RemoveClass(name)):
+                return await self._change(Opcode.CLASS_REMOVE, payload)
 
     async def set_class_weight(self, name: str, weight: float) -> Effect:
         """How likely the class is before anything is seen, relative to the others: 1e-6 to 1e6,
@@ -81,19 +85,27 @@ class Teaching:
                 ) from error
 
     async def label(self, name: str | None, windows: int | None = None) -> Effect:
-        """From now on windows are lessons for this class: the next `windows`, or until changed."""
+        """From now on windows are lessons for this class: the next `windows`, or until changed.
+
+        The effect says if the device is sure of another class.
+        """
         async with self._turn:
             index = None if name is None else await class_index(self._session, name)
-            return await self._change(Opcode.LABEL, requests.label(index, windows))
+            payload = requests.label(index, windows)
+            async with self._may_be_undone(Label(name, windows)):
+                reply = await self._session.request(Opcode.LABEL, payload)
+        return Effect(reply.at, contradiction=undo_replies.contradiction(reply.body))
 
     async def label_back(self, name: str, windows: int) -> Effect:
         """The last `windows` windows, 1 to 65535, were of this class; the value is the lessons
-        that it made.
+        that it made. The effect says if the device was sure of another class.
         """
         async with self._turn:
             payload = requests.label_back(await class_index(self._session, name), windows)
-            reply = await self._session.request(Opcode.LABEL_BACK, payload)
-        return Effect(reply.at, replies.first_u16(reply.body))
+            async with self._may_be_undone(LabelBack(name, windows)):
+                reply = await self._session.request(Opcode.LABEL_BACK, payload)
+        lessons, contradiction = undo_replies.label_back(reply.body)
+        return Effect(reply.at, lessons, contradiction=contradiction)
 
     async def relearn(self, name: str, windows: int) -> Effect:
         """The class begins anew from the last `windows` windows, 1 to 65535; the others stay as
@@ -105,7 +117,8 @@ class Teaching:
         async with self._turn:
             payload = requests.relearn(await class_index(self._session, name), windows)
             try:
-                reply = await self._session.request(Opcode.RELEARN, payload)
+                async with self._may_be_undone(Relearn(name, windows)):
+                    reply = await self._session.request(Opcode.RELEARN, payload)
             except RefusedError as error:
                 if (error.status, error.where) != (NOT_FOUND, _WINDOWS):
                     raise
@@ -131,7 +144,8 @@ class Teaching:
         payload = requests.unknown_name(number, name)
         try:
             with worded_name(name):
-                reply = await self._session.request(Opcode.UNKNOWN_NAME, payload)
+                async with self._may_be_undone(NameUnknown(number, name)):
+                    reply = await self._session.request(Opcode.UNKNOWN_NAME, payload)
         except RefusedError as error:
             if (error.status, error.where) != (NOT_FOUND, _EVENT):
                 raise
@@ -143,6 +157,41 @@ class Teaching:
             raise
         index, lessons = replies.two_u16(reply.body)
         return Effect(reply.at, lessons, index)
+
+    async def undo(self) -> Effect:
+        """Takes back the last label, late label, relearning, name of an unknown event,
+        fine-tuning, calibration, removal of a class or reset, by whomever.
+
+        All that was learned and changed since goes back with it; labels and fine-tuning end. The
+        effect's `undone` says what it was. Once.
+
+        Raises:
+            DeviceError: there is nothing to take back, also after a restart, after a state image
+                was put in and where a session was begun; or the board has no memory for it.
+        """
+        reply = await self._undo(only_say=False)
+        return Effect(reply.at, undone=undo_replies.undone(reply.body))
+
+    async def would_undo(self) -> Undone:
+        """What undo() would take back."""
+        return undo_replies.undone((await self._undo(only_say=True)).body)
+
+    async def _undo(self, *, only_say: bool) -> replies.Reply:
+        try:
+            return await self._session.request(Opcode.UNDO, requests.undo(only_say=only_say))
+        except RefusedError as error:
+            if error.where != _UNDO or error.status not in (NOT_FOUND, UNSUPPORTED):
+                raise
+            if error.status == UNSUPPORTED:
+                raise DeviceError("this board has no memory to take anything back") from error
+            raise DeviceError(
+                "there is nothing to take back: the board remembers one step, until it is taken"
+                " back, another state is put in, a session begins or the board restarts"
+            ) from error
+
+    def _may_be_undone(self, command: Command) -> AbstractAsyncContextManager[None]:
+        """Around a request that undo() takes back."""
+        return nullcontext()
 
     async def _change(self, opcode: Opcode, payload: bytes = b"") -> Effect:
         return Effect((await self._session.request(opcode, payload)).at)

@@ -24,6 +24,7 @@ from tinyol_sim.commands import (
     RenameClass,
     Reset,
     SetSetting,
+    Undo,
 )
 from tinyol_sim.settings import SETTINGS
 
@@ -107,6 +108,11 @@ def _fine_tune(payload: bytes, classes: Sequence[str]) -> Command:
     return FineTune(_until(steps))
 
 
+def _undo(payload: bytes, classes: Sequence[str]) -> Command:
+    struct.unpack("<4x", payload)
+    return Undo()
+
+
 def _name(field: bytes) -> str:
     """u8 length, then the name."""
     (length,) = struct.unpack_from("<B", field)
@@ -131,6 +137,7 @@ _READERS: dict[int, Callable[[bytes, Sequence[str]], Command | None]] = {
     Opcode.CALIBRATE: _calibrate,
     Opcode.FINE_TUNE: _fine_tune,
     Opcode.RESET: lambda payload, classes: Reset(),
+    Opcode.UNDO: _undo,
     Opcode.FEED_BEGIN: lambda payload, classes: Gap(),
     Opcode.FEED_END: lambda payload, classes: Gap(),
 }

@@ -98,6 +98,9 @@ bool run(ByteReader in, Device* device) {
       case 10:
         if (!reload(device)) return false;
         break;
+      case 11:
+        device->undo(nullptr, &refusal);
+        break;
       default:
         return false;
     }
@@ -125,6 +128,8 @@ int main(int argc, char** argv) {
     fprintf(stderr, "refused: %s\n", refusal.where);
     return 1;
   }
+  std::vector<uint8_t> undo(device.max_image_bytes());
+  device.keep_undo(undo.data(), device.max_image_bytes());
   if (!run(ByteReader(script.data(), static_cast<uint32_t>(script.size())), &device)) return 3;
 
   std::vector<uint8_t> image(device.max_image_bytes());

@@ -16,7 +16,11 @@ Status LoadedDevice::load(const uint8_t* model_image, uint32_t length, Refusal* 
   status = net.load(model.net, model.net_bytes, reinterpret_cast<uint8_t*>(arena.data()),
                     header.arena_bytes, refusal);
   if (status != Status::kOk) return status;
-  return device.load(model, &net, refusal);
+  status = device.load(model, &net, refusal);
+  if (status != Status::kOk) return status;
+  undo.resize(device.max_image_bytes());
+  device.keep_undo(undo.data(), static_cast<uint32_t>(undo.size()));
+  return status;
 }
 
 }  // namespace tinyol

@@ -13,6 +13,7 @@ namespace tinyol {
 struct LoadedDevice {
   std::vector<uint32_t> image;  // words, since the blob in it is read as such
   std::vector<uint32_t> arena;
+  std::vector<uint8_t> undo;  // one state image
   Model model;
   frozen::BlobNet net;
   Device device;

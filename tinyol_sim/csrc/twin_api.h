@@ -100,6 +100,23 @@ typedef struct {
 } tinyol_class_status;
 
 typedef struct {
+  int class_index;  /* -1: nothing contradicts */
+  uint16_t windows; /* that say so */
+  float confidence; /* of the last of them */
+} tinyol_contradiction;
+
+typedef struct {
+  uint8_t what;    /* the request's number, docs/wire-protocol.md */
+  int class_index; /* as of then, -1 = none */
+  char class_name[16];
+  uint64_t sample_index;
+  uint32_t lessons; /* these and the next: since then */
+  uint32_t steps;
+  uint32_t windows;
+  uint32_t other_changes;
+} tinyol_undone;
+
+typedef struct {
   uint16_t id;
   const char* name;
   float initial;
@@ -136,6 +153,10 @@ int tinyol_twin_label(tinyol_twin* twin, int class_index, uint32_t windows,
                       tinyol_refusal* refusal);
 int tinyol_twin_label_back(tinyol_twin* twin, int class_index, uint16_t windows, uint16_t* lessons,
                            tinyol_refusal* refusal);
+/* What speaks against a label for the last window, or, with windows > 0, for those that label_back
+   would learn. */
+void tinyol_twin_contradiction(const tinyol_twin* twin, int class_index, uint16_t windows,
+                               tinyol_contradiction* found);
 int tinyol_twin_add_class(tinyol_twin* twin, const char* name, uint32_t length, uint16_t* index,
                           tinyol_refusal* refusal);
 int tinyol_twin_rename_class(tinyol_twin* twin, uint16_t index, const char* name, uint32_t length,
@@ -157,6 +178,10 @@ int tinyol_twin_calibrate(tinyol_twin* twin, uint32_t fine_tune_steps, uint32_t 
 int tinyol_twin_set(tinyol_twin* twin, uint16_t setting_id, float value, tinyol_refusal* refusal);
 float tinyol_twin_get(const tinyol_twin* twin, int setting_index);
 int tinyol_twin_reset(tinyol_twin* twin, tinyol_refusal* refusal);
+
+/* only_say: nothing is changed. */
+int tinyol_twin_undo(tinyol_twin* twin, int only_say, tinyol_undone* undone,
+                     tinyol_refusal* refusal);
 
 void tinyol_twin_counters(const tinyol_twin* twin, tinyol_counters* counters);
 /* confusion: n_classes squared, row-major [truth][predicted]; f1: n_classes. */

@@ -14,6 +14,7 @@ from tinyol_host.cli.device_options import ctrl_c_sets
 from tinyol_host.cli.duration import duration
 from tinyol_host.cli.pace import Pace
 from tinyol_host.cli.progress import Show, progress_bar
+from tinyol_host.cli.second_thoughts import ALARM, warn
 from tinyol_sim.counted import counted
 from tinyol_sim.text import printable
 
@@ -44,7 +45,7 @@ async def calibrate_normal(board: Board, plan: NormalPlan, as_json: bool) -> boo
             )
         try:
             found = await normal_calibration.calibrate_normal(
-                board, plan, stop=stop, show=_Bars(stack)
+                board, plan, stop=stop, show=_Bars(stack), alarm=lambda: warn(ALARM)
             )
         except StoppedError as stopped:
             stack.close()

@@ -14,6 +14,7 @@ from tinyol_host.cli.device_options import ctrl_c_sets
 from tinyol_host.cli.duration import duration
 from tinyol_host.cli.pace import Pace
 from tinyol_host.cli.progress import Show, progress_bar
+from tinyol_host.cli.second_thoughts import ALARM, warn
 from tinyol_sim.counted import counted
 from tinyol_sim.text import printable
 
@@ -42,7 +43,9 @@ async def calibrate_threshold(board: Board, plan: Plan, as_json: bool) -> bool:
                 " Ctrl-C ends it"
             )
         try:
-            found = await calibrate(board, plan, stop=stop, show=_Bars(stack))
+            found = await calibrate(
+                board, plan, stop=stop, show=_Bars(stack), alarm=lambda: warn(ALARM)
+            )
         except StoppedError as stopped:
             stack.close()
             click.echo(printable(str(stopped)), err=True)

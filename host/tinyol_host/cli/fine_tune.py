@@ -12,6 +12,7 @@ import click
 from tinyol_host.cli.countdown import Countdown, count_down
 from tinyol_host.cli.device_options import device_options, json_option, run_on_board
 from tinyol_host.cli.progress import progress_bar
+from tinyol_host.cli.second_thoughts import warn_of_alarm
 from tinyol_sim.counted import counted
 
 if TYPE_CHECKING:
@@ -80,7 +81,7 @@ async def _fine_tune(board: Board, steps: int | None, wait: bool | None, as_json
             " out"
         )
     if not stays:
-        effect = await board.fine_tune(steps)
+        effect = await _begin(board, steps)
         text = _begun(steps, effect, "`tinyol fine-tune off` ends it")
         _tell(as_json, text, _facts(steps, effect))
         return True
@@ -99,7 +100,7 @@ async def _fine_tune(board: Board, steps: int | None, wait: bool | None, as_json
         with progress_bar("fine-tuning", steps, "steps") as show:
             outcome = await count_down(
                 board,
-                lambda: board.fine_tune(steps),
+                lambda: _begin(board, steps),
                 lambda: board.fine_tune(0),
                 running=running,
                 counts=counts,
@@ -111,6 +112,12 @@ async def _fine_tune(board: Board, steps: int | None, wait: bool | None, as_json
         return False
     _tell(as_json, _ended(outcome, steps), _facts(steps, outcome.begun, outcome))
     return steps is None or outcome.stopped is None
+
+
+async def _begin(board: Board, steps: int | None) -> Effect:
+    effect = await board.fine_tune(steps)
+    warn_of_alarm(effect)
+    return effect
 
 
 def _errors(windows: Sequence[Prediction]) -> tuple[float, float, float] | None:

@@ -14,6 +14,7 @@ from tinyol_host.cli.asking import can_ask
 from tinyol_host.cli.countdown import Countdown, count_down
 from tinyol_host.cli.device_options import device_options, json_option, run_on_board
 from tinyol_host.cli.progress import progress_bar
+from tinyol_host.cli.second_thoughts import warn_of_contradiction
 from tinyol_sim.counted import counted
 from tinyol_sim.errors import DeviceError
 
@@ -145,7 +146,7 @@ async def _label(board: Board, wish: _Wish) -> bool:
         )
     index = await _ready_class(board, wish.name, wish.add)
     if not stays:
-        effect = await board.label(wish.name, wish.windows)
+        effect = await _begin(board, wish)
         _tell(wish.as_json, _begun(wish, effect, "`tinyol label -` ends it"), _facts(wish, effect))
         return True
 
@@ -163,7 +164,7 @@ async def _label(board: Board, wish: _Wish) -> bool:
         with progress_bar(wish.name, wish.windows, "windows") as show:
             outcome = await count_down(
                 board,
-                lambda: board.label(wish.name, wish.windows),
+                lambda: _begin(board, wish),
                 lambda: board.label(None),
                 running=running,
                 counts=counts,
@@ -175,6 +176,12 @@ async def _label(board: Board, wish: _Wish) -> bool:
         return False
     _tell(wish.as_json, _ended(outcome, wish), _facts(wish, outcome.begun, outcome))
     return until_stopped or outcome.stopped is None
+
+
+async def _begin(board: Board, wish: _Wish) -> Effect:
+    effect = await board.label(wish.name, wish.windows)
+    await warn_of_contradiction(board, effect, wish.name)
+    return effect
 
 
 async def _label_back(board: Board, name: str, seconds: float, add: bool, as_json: bool) -> None:
@@ -191,6 +198,7 @@ async def _label_back(board: Board, name: str, seconds: float, add: bool, as_jso
         raise DeviceError(f"{board.uri} has just been started: it has seen no windows yet")
     await _ready_class(board, name, add)
     effect = await board.label_back(name, windows)
+    await warn_of_contradiction(board, effect, name)
     lessons = effect.value or 0
     held_s = windows * identity.hop / identity.rate_hz
     text = (

@@ -19,6 +19,7 @@ from tinyol_host.cli.device_options import ctrl_c_sets, device_options, json_opt
 from tinyol_host.cli.log_lines import echo_log
 from tinyol_host.cli.pace import Pace
 from tinyol_host.cli.progress import progress_bar
+from tinyol_host.cli.second_thoughts import warn_of
 from tinyol_host.cli.terminal import is_terminal
 from tinyol_host.cli.typed_lines import typed_lines
 from tinyol_host.cli.waiting import waiting_for
@@ -223,6 +224,7 @@ async def _obey(
                 continue
             command = parse_command(text)
             effect = await live.execute(command)
+            await warn_of(live.board, command, effect)
         except UnicodeDecodeError:
             click.echo("error: a line that is not UTF-8", err=True)
         except TinyOLError as error:
@@ -233,6 +235,9 @@ async def _obey(
             if isinstance(command, LabelBack):
                 done["lessons"] = effect.value or 0
                 said += f", {counted(effect.value or 0, 'lesson')}"
+            if effect.undone is not None:
+                done["undone"] = effect.undone.what
+                said += f", {effect.undone} is taken back"
             click.echo(json.dumps(done) if wish.as_json else said)
 
 

@@ -167,10 +167,13 @@ def replay(
         write_whole(save_state, result.state)
         summary["state"]["file"] = str(save_state)
     if out is not None:
-        from tinyol_sim.report import write_report  # drawing costs a second that others save
+        from tinyol_sim import report  # drawing costs a second that others save
 
         command = shlex.join(["tinyol", *(context.find_root().obj or ("replay",))])
-        summary["report"] = str(write_report(result, out, command=command, summary=summary))
+        page = report.write_report(result, out, command=command, summary=summary)
+        summary["report"] = str(page)
+        if not report.can_draw():
+            click.echo(f"note: {report.NO_MATPLOTLIB}", err=True)
     if as_json:
         click.echo(json.dumps(summary, indent=2, allow_nan=False))
     else:

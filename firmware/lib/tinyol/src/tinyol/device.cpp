@@ -28,18 +28,35 @@ Status Device::load(const Model& model, FrozenNet* net, Refusal* refusal) {
   }
   windower_.begin(model_.pipeline);
   label_ = kNoClass;
+  has_window_ = false;
+  undo_.begin(nullptr, 0);
   loaded_ = true;
   return Status::kOk;
 }
 
+void Device::keep_undo(uint8_t* buffer, uint32_t bytes) {
+  undo_.begin(bytes >= max_image_bytes() ? buffer : nullptr, bytes);
+}
+
 void Device::gap() {
   if (loaded_) windower_.restart();
+  has_window_ = false;
   count_up(&learner_.state.counters.gaps);
 }
 
 Status Device::changed(Status status) {
   if (status == Status::kOk) ++changes_;
   return status;
+}
+
+// Of what goes back with the next undo(), but is none itself.
+Status Device::other_change(Status status) {
+  if (status == Status::kOk) undo_.count_other();
+  return changed(status);
+}
+
+void Device::keep(Undoable what, int class_index) {
+  undo_.keep(model_, state(), what, class_index);
 }
 
 int Device::truth_for(uint64_t first_sample) {
@@ -62,6 +79,7 @@ bool Device::push_sample(const float sample[3], WindowResult* result) {
   windower_.take(&window_);
   const int truth = truth_for(index + 1 - model_.pipeline.window_len);
   const bool usable = learner_.process(window_, truth, result);
+  has_window_ = usable;
   result->sample_index = index;
   const uint16_t kept = result->notices & (kNoticeUnknownEnded | kNoticeCalibrated);
   if (result->label != kNoClass || result->fine_tuned || kept != 0) ++changes_;
@@ -83,6 +101,7 @@ Status Device::label(int class_index, uint32_t windows, Refusal* refusal) {
   }
   const Status status = find_class(class_index, refusal);
   if (status != Status::kOk) return status;
+  keep(Undoable::kLabel, class_index);
   label_ = class_index;
   label_left_ = windows;
   label_from_ = state().counters.samples;
@@ -93,26 +112,38 @@ Status Device::label_back(int class_index, uint16_t windows, uint16_t* lessons, 
   *lessons = 0;
   const Status status = find_class(class_index, refusal);
   if (status != Status::kOk) return status;
+  keep(Undoable::kLabelBack, class_index);
   *lessons = learner_.learn_back(static_cast<uint16_t>(class_index), windows);
   if (*lessons > 0) ++changes_;
   return Status::kOk;
 }
 
+Contradiction Device::contradiction(int class_index) const {
+  if (!has_window_) return Contradiction();
+  return learner_.contradiction(static_cast<uint16_t>(class_index));
+}
+
+Contradiction Device::contradiction_back(int class_index, uint16_t windows) const {
+  if (!loaded_) return Contradiction();
+  return learner_.contradiction_back(static_cast<uint16_t>(class_index), windows);
+}
+
 Status Device::add_class(const char* name, uint32_t length, uint16_t* index, Refusal* refusal) {
   if (!loaded_) return no_model(refusal);
-  return changed(learner_.add_class(name, length, index, refusal));
+  return other_change(learner_.add_class(name, length, index, refusal));
 }
 
 Status Device::rename_class(uint16_t index, const char* name, uint32_t length, Refusal* refusal) {
   if (!loaded_) return no_model(refusal);
-  return changed(learner_.state.classes.rename(index, name, length, refusal));
+  return other_change(learner_.state.classes.rename(index, name, length, refusal));
 }
 
 Status Device::remove_class(uint16_t index, Refusal* refusal) {
   if (!loaded_) return no_model(refusal);
-  if (learner_.remove_class(index) != Status::kOk) {
-    return refuse(refusal, Status::kNotFound, "class", index, state().classes.size);
-  }
+  const Status status = find_class(index, refusal);
+  if (status != Status::kOk) return status;
+  keep(Undoable::kClassRemove, index);
+  learner_.remove_class(index);
   if (label_ == index) {
     label_ = kNoClass;
   } else if (label_ > index) {
@@ -128,7 +159,7 @@ Status Device::set_class_weight(uint16_t index, float weight, Refusal* refusal) 
     return refuse(refusal, Status::kBadValue, "weight");
   }
   learner_.state.classifier.gaussian.weight[index] = weight;
-  return changed(Status::kOk);
+  return other_change(Status::kOk);
 }
 
 Status Device::relearn(int class_index, uint16_t windows, uint16_t* lessons, Refusal* refusal) {
@@ -139,8 +170,9 @@ Status Device::relearn(int class_index, uint16_t windows, uint16_t* lessons, Ref
   if (state().settings[Setting::kClassifierLearn] == 0.0f) {
     return refuse(refusal, Status::kUnsupported, "classifier.learn");  // it would only forget
   }
+  if (learner_.windows_kept() == 0) return refuse(refusal, Status::kNotFound, "windows");
+  keep(Undoable::kRelearn, class_index);
   *lessons = learner_.relearn(static_cast<uint16_t>(class_index), windows);
-  if (*lessons == 0) return refuse(refusal, Status::kNotFound, "windows");
   return changed(Status::kOk);
 }
 
@@ -158,11 +190,15 @@ Status Device::name_unknown(uint32_t number, const char* name, uint32_t length, 
     return refuse(refusal, Status::kUnsupported, "classifier.learn");  // its vectors would be lost
   }
   const int there = state().classes.find(name, length);
+  if (there < 0) {
+    const Status status = state().classes.check_new(name, length, refusal);
+    if (status != Status::kOk) return status;
+  }
+  undo_.keep(model_, state(), Undoable::kUnknownName, there, name, length);
   if (there >= 0) {
     *index = static_cast<uint16_t>(there);
   } else {
-    const Status status = learner_.add_class(name, length, index, refusal);
-    if (status != Status::kOk) return status;
+    learner_.add_class(name, length, index, refusal);
   }
   *lessons = learner_.learn_unknown(number, *index);
   return changed(Status::kOk);
@@ -170,6 +206,7 @@ Status Device::name_unknown(uint32_t number, const char* name, uint32_t length, 
 
 Status Device::fine_tune(uint32_t steps, Refusal* refusal) {
   if (!loaded_) return no_model(refusal);
+  if (steps > 0) keep(Undoable::kFineTune);
   learner_.fine_tune(steps);
   return Status::kOk;
 }
@@ -179,26 +216,48 @@ Status Device::calibrate(uint32_t fine_tune_steps, uint32_t windows, Refusal* re
   if (windows > 0 && windows < AnomalyDetector::kSettling) {
     return refuse(refusal, Status::kBadValue, "windows", AnomalyDetector::kSettling, windows);
   }
+  if (windows > 0) keep(Undoable::kCalibrate);
   learner_.calibrate(fine_tune_steps, windows);
   return Status::kOk;
 }
 
 Status Device::set(uint16_t setting_id, float value, Refusal* refusal) {
   if (!loaded_) return no_model(refusal);
-  return changed(learner_.set(find_setting(setting_id), value, refusal));
+  return other_change(learner_.set(find_setting(setting_id), value, refusal));
 }
 
 void Device::end_transients() {
   windower_.restart();
   label_ = kNoClass;
+  has_window_ = false;
   learner_.forget_transient();
 }
 
 Status Device::reset(Refusal* refusal) {
   if (!loaded_) return no_model(refusal);
+  keep(Undoable::kReset);
   learner_.reset();
   end_transients();
   return changed(Status::kOk);
+}
+
+Status Device::would_undo(Undone* undone, Refusal* refusal) const {
+  if (!loaded_) return no_model(refusal);
+  if (!undo_.has_room()) return refuse(refusal, Status::kUnsupported, "undo");
+  *undone = undo_.describe(state());
+  if (undone->what == Undoable::kNothing) return refuse(refusal, Status::kNotFound, "undo");
+  return Status::kOk;
+}
+
+Status Device::undo(Undone* undone, Refusal* refusal) {
+  Undone about;
+  Status status = would_undo(&about, refusal);
+  if (status != Status::kOk) return status;
+  status = undo_.restore(model_, &learner_.state, refusal);
+  if (status != Status::kOk) return status;
+  end_transients();
+  if (undone != nullptr) *undone = about;
+  return changed(status);
 }
 
 uint32_t Device::max_image_bytes() const {
@@ -213,6 +272,7 @@ Status Device::import_state(const uint8_t* image, uint32_t length, Refusal* refu
   if (!loaded_) return no_model(refusal);
   const Status status = read_state_image(model_, image, length, &learner_.state, refusal);
   if (status != Status::kOk) return status;
+  undo_.forget();
   end_transients();
   return changed(status);
 }

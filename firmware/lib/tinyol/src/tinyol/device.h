@@ -6,10 +6,12 @@
 
 #include <stdint.h>
 
+#include "tinyol/contradiction.h"
 #include "tinyol/frozen_net.h"
 #include "tinyol/learner.h"
 #include "tinyol/model.h"
 #include "tinyol/status.h"
+#include "tinyol/undo.h"
 #include "tinyol/windower.h"
 
 namespace tinyol {
@@ -25,6 +27,10 @@ class Device {
   Status load(const Model& model, FrozenNet* net, Refusal* refusal);
   bool loaded() const { return loaded_; }
 
+  // Memory for undo(): max_image_bytes() or more, after load(); it must outlive the device. Without
+  // it, or where it is too small, nothing can be taken back.
+  void keep_undo(uint8_t* buffer, uint32_t bytes);
+
   // One sample, x y z in g. True when it completed a window, described in *result. A sample that
   // is not finite or beyond kMaxSampleG is counted as refused and makes a gap. Where nothing is
   // loaded, samples are counted and no more.
@@ -38,6 +44,10 @@ class Device {
   Status label(int class_index, uint32_t windows, Refusal* refusal);
   // The same for the last `windows` windows; *lessons = how many were still unlabelled and known.
   Status label_back(int class_index, uint16_t windows, uint16_t* lessons, Refusal* refusal);
+  // What the device is sure of that speaks against label() and label_back(), asked before them: of
+  // the last window since a gap, or of those that would be lessons.
+  Contradiction contradiction(int class_index) const;
+  Contradiction contradiction_back(int class_index, uint16_t windows) const;
   int current_label() const { return label_; }
   // Windows that the current label still holds for, or kUntilStopped; 0 without one.
   uint32_t label_left() const { return label_ == kNoClass ? 0 : label_left_; }
@@ -65,6 +75,17 @@ class Device {
   // Back to what training left; also ends labels and fine-tuning.
   Status reset(Refusal* refusal);
 
+  // Takes back the last of: label() of a class, label_back(), relearn(), name_unknown(),
+  // fine_tune() and calibrate() other than ending them, remove_class(), reset(). All that the state
+  // image holds is as it was just before it, but for the counters (undo.h); labels, fine-tuning
+  // and calibration end, and the window starts anew. Once: then there is nothing to take back, nor
+  // after import_state(). *undone, which may be null: what it was. kUnsupported "undo" without
+  // memory for it, kNotFound "undo" if there is nothing.
+  Status undo(Undone* undone, Refusal* refusal);
+  // The same, and nothing is changed.
+  Status would_undo(Undone* undone, Refusal* refusal) const;
+  void forget_undo() { undo_.forget(); }
+
   // Differs after all that is worth a save: a lesson, a step, a change of classes or settings, a
   // reset, an import. Windows that merely pass leave it as it is, though they move the running
   // statistics: those are saved along.
@@ -85,11 +106,15 @@ class Device {
   Status find_class(int class_index, Refusal* refusal) const;
   int truth_for(uint64_t first_sample);
   void end_transients();
+  void keep(Undoable what, int class_index = kNoClass);
+  Status other_change(Status status);
 
   Model model_;
   Windower windower_;
   Window window_;
   Learner learner_;
+  Undo undo_;
+  bool has_window_ = false;  // since the last gap: learner_.features() are the last window's
   bool loaded_ = false;
   uint32_t changes_ = 0;  // wraps
   int label_ = kNoClass;

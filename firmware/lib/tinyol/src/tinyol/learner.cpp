@@ -172,6 +172,21 @@ uint16_t Learner::learn_back(uint16_t truth, uint16_t windows) {
   return truth < state.classes.size ? teach_back(truth, windows, false) : uint16_t{0};
 }
 
+Contradiction Learner::contradiction(uint16_t truth) const {
+  ContradictionCount count(state, truth);
+  count.add(features_);
+  return count.result();
+}
+
+Contradiction Learner::contradiction_back(uint16_t truth, uint16_t windows) const {
+  ContradictionCount count(state, truth);
+  for (uint16_t age = windows < ring_.size ? windows : ring_.size; age > 0; --age) {
+    const uint16_t slot = ring_.slot(static_cast<uint16_t>(age - 1));
+    if (!ring_.labelled[slot]) count.add(ring_.at(slot));
+  }
+  return count.result();
+}
+
 uint16_t Learner::relearn(uint16_t index, uint16_t windows) {
   if (index >= state.classes.size || ring_.size == 0 || windows == 0) return 0;
   state.classifier.restart_class(index);

@@ -9,6 +9,7 @@
 
 #include <stdint.h>
 
+#include "tinyol/contradiction.h"
 #include "tinyol/feature_ring.h"
 #include "tinyol/frozen_net.h"
 #include "tinyol/learned_state.h"
@@ -79,6 +80,11 @@ class Learner {
   // oldest first. Returns how many lessons that were.
   uint16_t learn_back(uint16_t truth, uint16_t windows);
 
+  // What speaks against calling the last window `truth`, or those that learn_back would learn. The
+  // last window must have been usable.
+  Contradiction contradiction(uint16_t truth) const;
+  Contradiction contradiction_back(uint16_t truth, uint16_t windows) const;
+
   // Class `index` begins anew, from the last `windows` feature vectors, whatever they were used
   // for; the other classes stay as they are. Returns the lessons; 0 if there are no vectors, and
   // then nothing has changed.
@@ -106,6 +112,7 @@ class Learner {
   // Forgets what is under way: fine-tuning, calibrating, and the vectors kept for late labels.
   void forget_transient();
 
+  uint16_t windows_kept() const { return ring_.size; }  // for late labels
   uint16_t n_features() const { return state.statistics.n_features; }
   const float* features() const { return features_; }            // of the last window, unscaled
   const float* probabilities() const { return probabilities_; }  // of the last window

@@ -88,6 +88,7 @@ Status Server::execute(int link_index, uint8_t opcode, ByteReader* in, ByteWrite
     default:
       break;
   }
+  if (only_says(request, *in)) return undo(in, out, refusal);
   if (feeding() && feeder_ != link_index) return refuse(refusal, Status::kBusy, "feeding");
   const uint8_t* payload = in->here();
   const uint32_t payload_bytes = in->remaining();
@@ -128,30 +129,12 @@ Status Server::execute_change(int link_index, uint8_t opcode, ByteReader* in, By
       if (!complete(*in)) return malformed(refusal);
       return device_->remove_class(index, refusal);
     }
-    case Request::kLabel: {
-      const int16_t index = static_cast<int16_t>(in->u16());
-      const uint16_t reserved = in->u16();
-      const uint32_t windows = in->u32();
-      if (!complete(*in) || reserved != 0) return malformed(refusal);
-      return device_->label(index, windows, refusal);
-    }
-    case Request::kLabelBack: {
-      const int16_t index = static_cast<int16_t>(in->u16());
-      const uint16_t windows = in->u16();
-      if (!complete(*in)) return malformed(refusal);
-      uint16_t lessons = 0;
-      const Skipped before = skipped();
-      const Status status = device_->label_back(index, windows, &lessons, refusal);
-      log_skipped_since(before);
-      out->u16(lessons);
-      out->u16(0);
-      return status;
-    }
-    case Request::kFineTune: {
-      const uint32_t steps = in->u32();
-      if (!complete(*in)) return malformed(refusal);
-      return device_->fine_tune(steps, refusal);
-    }
+    case Request::kLabel:
+    case Request::kLabelBack:
+    case Request::kFineTune:
+    case Request::kCalibrate:
+    case Request::kUndo:
+      return teach(static_cast<Request>(opcode), in, out, refusal);
     case Request::kRelearn: {
       const int16_t index = static_cast<int16_t>(in->u16());
       const uint16_t windows = in->u16();
@@ -170,12 +153,6 @@ Status Server::execute_change(int link_index, uint8_t opcode, ByteReader* in, By
       const float weight = in->f32();
       if (!complete(*in) || reserved != 0) return malformed(refusal);
       return device_->set_class_weight(index, weight, refusal);
-    }
-    case Request::kCalibrate: {
-      const uint32_t fine_tune_steps = in->u32();
-      const uint32_t windows = in->u32();
-      if (!complete(*in)) return malformed(refusal);
-      return device_->calibrate(fine_tune_steps, windows, refusal);
     }
     case Request::kUnknownName: {
       const uint32_t number = in->u32();
