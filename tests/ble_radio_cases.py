@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from small_models import int8_bundle
 from small_replay import small_bundle
 
+from tinyol_host.access.key_store import KeyStore
 from tinyol_host.board import Board, connect
 from tinyol_host.events import Changed
 from tinyol_host.protocol import Opcode
@@ -161,7 +162,13 @@ class Usb:
     def __init__(self, where: Range) -> None:
         self._radio = where.radio
         self._port = _Port(where.board)
-        self._radio.run(self._port.hello)
+        self._radio.run(self._begin)
+
+    def _begin(self) -> None:
+        self._port.hello()
+        (key,) = [KeyStore().open(entry) for entry in KeyStore().entries()]
+        assert key is not None
+        assert self._port.authenticate(key.secret).status == board_in_process.OK
 
     def ask(self, opcode: Opcode, payload: bytes = b"") -> board_in_process.Message:
         """The reply to a request."""

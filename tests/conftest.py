@@ -4,19 +4,30 @@ from __future__ import annotations
 
 import importlib
 import os
+from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 
+import attack_count
 import pytest
-from native_build import Native, load_native
+from access_library import load_access
+from hypothesis import settings
+from native_build import SANITIZED, Native, load_native
 from units import Units
 from watch_library import load_watch
+
+from tinyol_host.access.key_store import KeyStore
 
 # Before TensorFlow: tflite-runtime crashes in a process that has loaded that first.
 with suppress(ImportError):
     importlib.import_module("tflite_runtime.interpreter")
 
 REPO = Path(__file__).resolve().parent.parent
+
+# With sanitizers everything takes twice as long.
+if SANITIZED in os.environ:
+    settings.register_profile("sanitized", deadline=None)
+    settings.load_profile("sanitized")
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -31,6 +42,31 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     group.addoption(
         "--bundle", metavar="FILE", help="its model; default: the one that ships for its rate"
     )
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """How many attacks were tried, and how many succeeded."""
+    for line in attack_count.summary():
+        terminalreporter.write_line(line)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def keys_of_the_tests(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Path]:
+    """Where tests, and the programs that they start, keep boards' keys: never the user's file.
+
+    With --device, what the user has is copied: a board that is paired wants its key.
+    """
+    path = tmp_path_factory.mktemp("keys") / "keys.json"
+    if request.config.getoption("--device") is not None:
+        users, ours = KeyStore(), KeyStore(path)
+        for key in filter(None, map(users.open, users.entries())):
+            ours.add(key)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("TINYOL_KEYS", str(path))
+        patch.setenv("TINYOL_KEYRING", "0")
+        yield path
 
 
 @pytest.fixture(scope="session")
@@ -52,6 +88,12 @@ def native() -> Native:
 def units(native: Native) -> Units:
     """The same as functions of arrays."""
     return Units(native)
+
+
+@pytest.fixture(scope="session")
+def access_library() -> None:
+    """Builds what access_library's classes run on."""
+    load_access()
 
 
 @pytest.fixture(scope="session")

@@ -12,6 +12,8 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
+from board_in_process import SEED
+from boards_with_flash import MemoryFlash
 from numpy.typing import NDArray
 from small_replay import small_bundle
 
@@ -51,11 +53,21 @@ def no_fault(_direction: Direction, _number: int) -> Fault:
 
 
 class DeviceInProcess:
-    """A board with the real server; its clock stands still unless a test moves it."""
+    """A board with the real server; its clock stands still unless a test moves it.
+
+    flash: what outlives its reboots, its key too; without, nothing does.
+    """
 
     def __init__(
-        self, bundle: Bundle | None = None, boot_id: int = 77, max_message: int = 512
+        self,
+        bundle: Bundle | None = None,
+        boot_id: int = 77,
+        max_message: int = 512,
+        *,
+        flash: MemoryFlash | None = None,
     ) -> None:
+        self._flash = flash
+        self.radio_links: set[int] = set()  # who speaks over these does not touch the board
         self.bundle = bundle or small_bundle()
         self.boot_id = boot_id
         self.max_message = max_message
@@ -68,7 +80,22 @@ class DeviceInProcess:
             image, len(image), self.boot_id, self.max_message, new_refusal()
         )
         assert handle != ffi.NULL
+        lib.tinyol_board_give_random(handle, SEED)
+        if self._flash is not None:
+            lib.tinyol_board_attach_flash(handle, self._flash.handle, new_refusal())
+        for link in self.radio_links:
+            lib.tinyol_board_set_physical(handle, link, 0)
         return ffi.gc(handle, lib.tinyol_board_free)
+
+    def by_radio(self, link: int = 0) -> None:
+        """From now on this link is one over the radio."""
+        self.radio_links.add(link)
+        lib.tinyol_board_set_physical(self._handle, link, 0)
+
+    def by_wire(self, link: int = 0) -> None:
+        """... and now it is one at the board's own port."""
+        self.radio_links.discard(link)
+        lib.tinyol_board_set_physical(self._handle, link, 1)
 
     def reboot(self) -> None:
         """All that it had learned is gone, and with it the sessions."""
@@ -128,6 +155,7 @@ class FaultyLink:
         self.plan = plan
         self.max_message = max_message
         self.is_reliable = False
+        self.is_physical = True
         self.bad_frames = 0
         self.rewrite = rewrite
         self.on_send: Callable[[bytes], None] = lambda message: None  # before it is delivered

@@ -31,6 +31,7 @@ class PtyBoard:
         board = lib.tinyol_board_new(image, len(image), secrets.randbits(32) or 1, 512, refusal)
         assert board != ffi.NULL, describe(refusal)
         self._board = ffi.gc(board, lib.tinyol_board_free)
+        lib.tinyol_board_give_random(self._board, secrets.token_bytes(32))
         self._spoil = spoil
         self._stop = threading.Event()
         self._thread: threading.Thread | None = None

@@ -318,6 +318,7 @@ def test_classes(tinyol):
 
 
 def test_fine_tuning_brings_the_error_down(tinyol):
+    tinyol.done("set", "anomaly.raise_windows", "1000")  # no alarm, of which it would warn
     words = ["fine-tune", "300", "--json", "-d", f"{DEVICE}&source=synth:normal"]
     facts = json.loads(tinyol.done(*words))
     assert (facts["steps"], facts["taken"]) == (300, 300)

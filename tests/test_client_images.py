@@ -21,7 +21,7 @@ IMAGE_REQUESTS = (Opcode.IMAGE_GET, Opcode.IMAGE_READ)
 PUT_REQUESTS = (Opcode.IMAGE_PUT, Opcode.IMAGE_WRITE, Opcode.IMAGE_COMMIT)
 
 
-@pytest.mark.parametrize("max_message", [512, 128])
+@pytest.mark.parametrize("max_message", [512, 136])
 def test_images_and_samples_fit_the_link(max_message: int) -> None:
     link = WatchedLink(DeviceInProcess(max_message=max_message), max_message=max_message)
     link.is_reliable = True  # so that it begins with all that fits
@@ -106,7 +106,7 @@ def test_an_interrupted_transfer_ends_well(fault: Fault, number: int, notices: b
 def test_requests_ahead_of_their_replies_end_well_too(
     fault: Fault, number: int, notices: bool
 ) -> None:
-    link = WatchedLink(DeviceInProcess(max_message=128), max_message=128, device_notices=notices)
+    link = WatchedLink(DeviceInProcess(max_message=136), max_message=136, device_notices=notices)
     link.is_reliable = True  # until it is cut; what is lost here stands for what the cut took
 
     async def main() -> None:

@@ -86,7 +86,8 @@ def test_the_command_line_on_an_emulated_board(
         f"emu:?machine={machine}&speed=20&source=synth:{mode}" for mode in ("stuck", "tilted")
     )
     tinyol.done("label", "still", "--add", "--windows", "30", "-d", stuck)
-    assert "relearn" in tinyol.done("calibrate", "--windows", "60", "-d", tilted)
+    status, said, warned = tinyol("calibrate", "--windows", "60", "-d", tilted)
+    assert (status, "relearn" in said, "an alarm stands" in warned) == (0, True, True)
     found = json.loads(tinyol.done("unknown", "--json", "-d", tilted))
     assert found["events"] >= 1
     assert "a new class" in tinyol.done("unknown", "name", "last", "leaning", "-d", tilted)

@@ -93,7 +93,8 @@ def test_any_bytes_are_a_message_or_refused(data: bytes) -> None:
 @pytest.mark.parametrize(
     ("at", "value", "says"),
     [
-        (0, 2, "version 2, this program version 1; update this program"),
+        (0, 3, "version 3, this program version 2; update this program"),
+        (0, 1, "update the firmware"),
         (0, 0, "update the firmware"),
         (1, 0, "kind"),
         (1, 4, "kind"),
@@ -111,8 +112,8 @@ def test_a_header_that_is_not_so_is_refused(at: int, value: int, says: str) -> N
 def test_only_a_reply_to_hello_tells_another_version() -> None:
     raw = bytearray(Message(Kind.REPLY, Opcode.HELLO, 1, 2, 3, b"").to_bytes())
     assert foreign_version_of_hello(bytes(raw)) is None
-    raw[0] = 2
-    assert foreign_version_of_hello(bytes(raw)) == 2
+    raw[0] = 3
+    assert foreign_version_of_hello(bytes(raw)) == 3
     raw[2] = Opcode.PING
     assert foreign_version_of_hello(bytes(raw)) is None
 
@@ -445,7 +446,7 @@ def test_what_the_device_itself_answers() -> None:
     assert status == ClassStatusPage(1, (ClassStatus(0, 1.0, 0.0),))
     assert Unknowns.from_bytes(0, ask(8, Opcode.UNKNOWNS).body) == Unknowns(0, 0, ())
     assert ask(9, Opcode.CLASS_WEIGHT, requests.class_weight(0, 4.0)).body == b""
-    assert ask(10, Opcode.CALIBRATE, requests.calibrate(50, 7)).body == b""
+    assert ask(10, Opcode.CALIBRATE, requests.calibrate(50, 7)).body == bytes(4)  # no alarm
     watch = Watch.from_bytes(0, ask(11, Opcode.WATCH).body)
     assert (watch.calibration_steps_left, watch.calibration_windows_left) == (7, 50)
     assert (watch.alarm, watch.moved, watch.changed, watch.unknown) == (False,) * 4

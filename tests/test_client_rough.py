@@ -23,7 +23,7 @@ from cli_runner import PROGRAM, Tinyol
 from client_boards import connect_over, free, teach, watched
 from small_replay import small_bundle
 
-from tinyol_host import conversation, keeping
+from tinyol_host import agreement, keeping
 from tinyol_host.board import connect
 from tinyol_host.cli import waiting
 from tinyol_host.errors import LinkError, RebootedError
@@ -442,7 +442,7 @@ def test_reset_asks_before_it_moves_a_damaged_state(tinyol, monkeypatch) -> None
 
 
 def test_a_port_that_vanishes_at_once_is_named(monkeypatch) -> None:
-    monkeypatch.setattr(conversation, "_GONE_S", 0.2)
+    monkeypatch.setattr(agreement, "_GONE_S", 0.2)
     master, slave = pty.openpty()
     path = os.ttyname(slave)
 

@@ -7,7 +7,7 @@ import json
 from pathlib import Path
 
 import pytest
-from boards_with_flash import NAME_PAGES, MemoryFlash, SavingBoard, slot_pages
+from boards_with_flash import OWN_PAGES, MemoryFlash, SavingBoard, slot_pages
 from cli_runner import Tinyol
 from emulator_cases import needs_compiler, unicorn
 from small_replay import small_bundle
@@ -20,7 +20,7 @@ from tinyol_sim._core import ffi, lib
 
 
 def test_save_and_what_info_says_of_it() -> None:
-    flash = MemoryFlash(2 * slot_pages() + NAME_PAGES)
+    flash = MemoryFlash(2 * slot_pages() + OWN_PAGES)
 
     async def main() -> bytes:
         transport = SimTransport(small_bundle())
@@ -32,7 +32,7 @@ def test_save_and_what_info_says_of_it() -> None:
         await device.add_class("a")
         info = await device.info()
         assert (info.saves, info.wear, info.unsaved) == (0, 0, True)
-        saved = SavingBoard(MemoryFlash(2 * slot_pages() + NAME_PAGES))
+        saved = SavingBoard(MemoryFlash(2 * slot_pages() + OWN_PAGES))
         saved.ask(13, b"\x01a")
         assert await device.save() == Effect(0, len(saved.state()))
         info = await device.info()

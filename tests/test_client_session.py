@@ -237,7 +237,7 @@ def test_what_the_link_cannot_carry_is_not_sent() -> None:
         await session.request(Opcode.FEED_BEGIN)
         await session.request(Opcode.FEED, requests.feed(SAMPLES[:9]))
 
-    with_session(body, FaultyLink(DeviceInProcess(max_message=128), max_message=512))
+    with_session(body, FaultyLink(DeviceInProcess(max_message=136), max_message=512))
 
 
 # --- nobody there, or somebody else ------------------------------------------------------
@@ -299,8 +299,8 @@ def test_a_link_that_stays_cut_ends_the_listening_with_its_error() -> None:
 
 def test_another_protocol_version() -> None:
     async def go() -> None:
-        link = FaultyLink(rewrite=lambda raw: [b"\x02" + raw[1:]])
-        with pytest.raises(ProtocolError, match="speaks protocol version 2, this program"):
+        link = FaultyLink(rewrite=lambda raw: [b"\x03" + raw[1:]])
+        with pytest.raises(ProtocolError, match="speaks protocol version 3, this program"):
             await Session(link, QUICK).open()
 
     run(go())
@@ -588,10 +588,10 @@ def test_exactly_one_after_a_refusal_for_order() -> None:
     async def body(session: Session, link: FaultyLink) -> None:
         # The device is one ahead: as if a request of ours had been sent by a ghost.
         await session.request(Opcode.CLASS_ADD, requests.class_add("a"))
-        session._talk._sequence -= 1
+        session._talk._agreed.number -= 1
         reply = await session.request(Opcode.CLASS_ADD, requests.class_add("a"))
         assert reply.body == bytes(4)  # answered from memory
-        session._talk._sequence += 7
+        session._talk._agreed.number += 7
         with pytest.raises(ProtocolError, match="do not agree"):
             await session.request(Opcode.CLASS_ADD, requests.class_add("b"))
         await session.request(Opcode.CLASS_ADD, requests.class_add("c"))

@@ -15,18 +15,22 @@ from contextlib import (
     asynccontextmanager,
     nullcontext,
 )
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from types import TracebackType
 
 import numpy as np
 
+from tinyol_host.access.board_access import BoardAccess
+from tinyol_host.access.key_store import KeyStore
 from tinyol_host.clean_up import finish, to_its_end
 from tinyol_host.connecting import warnings_about
 from tinyol_host.device import Device, Effect
+from tinyol_host.errors import RefusedError
 from tinyol_host.events import Event
 from tinyol_host.feeding import Feeding
 from tinyol_host.image_transfer import Progress, pull_image, push_image
 from tinyol_host.keeping import Keeping
+from tinyol_host.kept_before import Before
 from tinyol_host.protocol import Opcode
 from tinyol_host.replies import Reply
 from tinyol_host.session import Session
@@ -36,8 +40,10 @@ from tinyol_host.timing import Timing
 from tinyol_host.transports.opening import Way, transport_for
 from tinyol_host.uri import Uri, parse_uri
 from tinyol_sim.bundle import Bundle
-from tinyol_sim.commands import Command, Gap
+from tinyol_sim.commands import Command, Gap, Reset, undoable
 from tinyol_sim.errors import DeviceError, StateImageError, TinyOLError
+from tinyol_sim.refusals import NOT_FOUND
+from tinyol_sim.undone import Undone
 
 __all__ = ["Board", "Effect", "SessionStart", "connect"]
 
@@ -59,6 +65,7 @@ async def connect(
     source: bool = True,
     keep_state: bool = True,
     set_aside: bool = False,
+    keys: KeyStore | None = None,
 ) -> Board:
     """Opens the way to a board.
 
@@ -69,6 +76,7 @@ async def connect(
             and keeps it again, every 10 s too. Those of hardware do so by themselves.
         set_aside: a file with what it had learned that is damaged is moved to NAME.bad, with a
             warning, in place of an error.
+        keys: of boards, to authenticate with; None takes those that this user has here.
 
     Raises:
         DeviceError: no such address, nobody there, or a state that the board refuses.
@@ -78,12 +86,12 @@ async def connect(
     way = transport_for(address, source=source)
     if way.prepare is not None:
         await asyncio.to_thread(way.prepare)
-    board = Board(address, way, timing or Timing(), keep_state=keep_state)
+    board = Board(address, way, timing or Timing(), keep_state=keep_state, keys=keys or KeyStore())
     await board._open(set_aside)
     return board
 
 
-class Board(Device):
+class Board(Device, BoardAccess):
     """An open board: made by connect(), closed by close() or `async with`.
 
     Methods may be called from several tasks of one event loop; each request is executed exactly
@@ -92,8 +100,12 @@ class Board(Device):
     warnings: what a person should know of this board, a sentence each.
     """
 
-    def __init__(self, uri: Uri, way: Way, timing: Timing, *, keep_state: bool) -> None:
-        super().__init__(Session(way.transport, timing))
+    def __init__(
+        self, uri: Uri, way: Way, timing: Timing, *, keep_state: bool, keys: KeyStore
+    ) -> None:
+        session = Session(way.transport, timing, find_key=keys.find)
+        Device.__init__(self, session)
+        BoardAccess.__init__(self, session, keys)
         self.uri = uri
         self.bundle: Bundle | None = way.bundle
         self.ends_with_link = way.ends_with_link
@@ -113,9 +125,66 @@ class Board(Device):
 
     async def reset(self) -> Effect:
         """Back to what training left."""
+        async with self._may_be_undone(Reset()):
+            self._seen_none()
+            return await self._change(Opcode.RESET)
+
+    async def undo(self) -> Effect:
+        """As Device.undo(); a simulated board's last lesson is taken back in a later program too.
+
+        That is by way of a file: then the counters go back as well, and of other changes as many
+        count as can be told from the state.
+        """
+        try:
+            effect = await super().undo()
+        except DeviceError as error:
+            before = self._before_last_lesson(error)
+            if before is None:
+                raise
+            undone = before.undone(await self._pull())
+            effect = replace(await self.push_state(before.image), undone=undone)
+        else:
+            self._seen_none()
         if self._keeping is not None:
-            self._keeping.saw(None)
-        return await super().reset()
+            self._keeping.forget_before()
+        return effect
+
+    async def would_undo(self) -> Undone:
+        """What undo() would take back."""
+        try:
+            return await super().would_undo()
+        except DeviceError as error:
+            before = self._before_last_lesson(error)
+            if before is None:
+                raise
+            return before.undone(await self._pull())
+
+    def _before_last_lesson(self, error: DeviceError) -> Before | None:
+        """What the file has, if the board itself has nothing to take back."""
+        cause = error.__cause__
+        if self._keeping is None or not isinstance(cause, RefusedError):
+            return None
+        return self._keeping.before() if cause.status == NOT_FOUND else None
+
+    @asynccontextmanager
+    async def _may_be_undone(self, command: Command) -> AsyncIterator[None]:
+        keeping = self._keeping
+        if keeping is None or not keeping.lasts or not undoable(command):
+            yield
+            return
+        image = await self._pull()
+        yield
+        keeping.taught(Before(command, image))
+
+    async def factory_reset(self) -> Effect:
+        """As from the factory: what it learned, its name and its key are erased. Only at its own
+        port.
+        """
+        self._seen_none()
+        effect = await super().factory_reset()
+        if self._keeping is not None:
+            self._keeping.forget_before()
+        return effect
 
     async def execute(self, command: Command) -> Effect:
         """Has it execute a command; a Gap only within feeding()."""
@@ -213,10 +282,16 @@ class Board(Device):
         Raises:
             StateImageError: damaged, of another model or version; the board is unchanged.
         """
+        at = await self._push(image, progress)
+        if self._keeping is not None:
+            self._keeping.forget_before()
+        return Effect(at)
+
+    async def _push(self, image: bytes, progress: Progress | None = None) -> int:
         async with self._transfer:
             at = await push_image(self._session, image, self._max_message, progress)
         self._saw(image)
-        return Effect(at)
+        return at
 
     async def begin_session(
         self, *, predictions: bool = False, progress: Progress | None = None
@@ -238,11 +313,17 @@ class Board(Device):
 
         async with self._transfer:
             image, at = await pull_image(self._session, announce, self._max_message, progress)
+        if self._keeping is not None:
+            self._keeping.forget_before()  # as the board has: its twin could not take that back
         return SessionStart(at, image)
 
     def state_not_kept(self) -> AbstractContextManager[None]:
         """While the block lasts, what a simulated board learns is not saved; it is at the end."""
         return nullcontext() if self._keeping is None else self._keeping.paused()
+
+    def _seen_none(self) -> None:
+        if self._keeping is not None:
+            self._keeping.saw(None)
 
     def _saw(self, image: bytes) -> None:
         if self._keeping is not None:
@@ -254,15 +335,18 @@ class Board(Device):
         try:
             kept = None if self._keeping is None else self._keeping.load()
             await self._session.open()
-            self.warnings += await self._look()
+            self.warnings += self._recognize(self.uri) + await self._look()
             if self._keeping is not None and kept is not None:
                 try:
-                    await self.push_state(kept)
+                    await self._push(kept)
                 except StateImageError as error:
                     if not set_aside:
                         raise self._keeping.refused(error) from None
                     model_id = self.identity.model_id
                     self.warnings.append(self._keeping.set_aside(kept, model_id, error))
+            if self._source is not None and not self.may_change:
+                self._source = None
+                self.warnings.append(f"{self.uri} is not fed from its source: {self.lacks_key}")
             if self._source is not None:
                 self._source.source.begin_at((await self.info()).at)
                 self._source.start()

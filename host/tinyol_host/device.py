@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from tinyol_host import hardware, replies, requests
+from tinyol_host import hardware, replies, requests, undo_replies
 from tinyol_host.effect import Effect
 from tinyol_host.errors import UNKNOWN_REQUEST, UNSUPPORTED, RefusedError
 from tinyol_host.hardware import Condition, Hardware
@@ -29,6 +29,7 @@ from tinyol_sim.commands import (
     RenameClass,
     Reset,
     SetSetting,
+    Undo,
 )
 from tinyol_sim.counted import counted
 from tinyol_sim.errors import DeviceError
@@ -142,19 +143,27 @@ class Device(Teaching):
             return await self._change(Opcode.SETTING_SET, payload)
 
     async def fine_tune(self, steps: int | None) -> Effect:
-        """The next `steps` windows each take one fine-tuning step; None = until 0 is given."""
-        return await self._change(Opcode.FINE_TUNE, requests.fine_tune(steps))
+        """The next `steps` windows each take one fine-tuning step; None = until 0 is given.
+
+        The effect says if an alarm stands.
+        """
+        payload = requests.fine_tune(steps)
+        async with self._may_be_undone(FineTune(steps)):
+            reply = await self._session.request(Opcode.FINE_TUNE, payload)
+        return Effect(reply.at, alarm_stands=undo_replies.alarm_stands(reply.body))
 
     async def calibrate(self, windows: int, fine_tune_steps: int = 0) -> Effect:
         """Fine-tunes for so many windows, then takes what normal is anew from the next `windows`
         ones, 30 or more. It tells no anomaly meanwhile; watch() says how far it is.
 
         windows: 0 ends a calibration that is under way: what was normal before stands.
+        The effect says if an alarm stands.
         """
+        payload = requests.calibrate(windows, fine_tune_steps)
         try:
-            return await self._change(
-                Opcode.CALIBRATE, requests.calibrate(windows, fine_tune_steps)
-            )
+            async with self._may_be_undone(Calibrate(windows, fine_tune_steps)):
+                reply = await self._session.request(Opcode.CALIBRATE, payload)
+            return Effect(reply.at, alarm_stands=undo_replies.alarm_stands(reply.body))
         except RefusedError as error:
             if error.status != BAD_VALUE:
                 raise
@@ -165,7 +174,8 @@ class Device(Teaching):
 
     async def reset(self) -> Effect:
         """Back to what training left."""
-        return await self._change(Opcode.RESET)
+        async with self._may_be_undone(Reset()):
+            return await self._change(Opcode.RESET)
 
     async def save(self) -> Effect:
         """Has it keep what it learned in its flash, through a loss of power; the value is bytes.
@@ -236,4 +246,6 @@ class Device(Teaching):
             return await self.set(command.name, command.value)
         if isinstance(command, Reset):
             return await self.reset()
+        if isinstance(command, Undo):
+            return await self.undo()
         raise DeviceError("a gap comes with samples: make it within feeding()")

@@ -7,6 +7,7 @@ from tinyol_sim.refusals import NO_MODEL, STATUS
 
 BUSY, BAD_SEQUENCE, NO_SESSION, REBOOTED, UNKNOWN_REQUEST = -17, -18, -19, -20, -21
 UNSUPPORTED = -14
+NOT_AUTHENTICATED, NOT_PHYSICAL, LOCKED = -23, -24, -25
 
 # What only a link can be refused for; the rest is the core's own list.
 _LINK_STATUS = {
@@ -15,6 +16,9 @@ _LINK_STATUS = {
     NO_SESSION: "no open session",
     REBOOTED: "the device has restarted",
     UNKNOWN_REQUEST: "a request that this firmware does not know; update the firmware",
+    NOT_AUTHENTICATED: "needs a session with the board's key",
+    NOT_PHYSICAL: "only at the board's own port, not over the radio",
+    LOCKED: "too many wrong keys: locked for a while",
 }
 
 NEEDS_MODEL = (
@@ -64,3 +68,14 @@ class RefusedError(DeviceError):
         if status == NO_MODEL:
             text = NEEDS_MODEL
         super().__init__(text)
+
+
+class KeyNeededError(RefusedError):
+    """Not without the board's key, not over the radio, or not now: the message says what to do.
+
+    Raised by this program too, before anything is sent.
+    """
+
+    def __init__(self, status: int, where: str, message: str, need: int = 0) -> None:
+        super().__init__(status, where, need)
+        self.args = (message,)

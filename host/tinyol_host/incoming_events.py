@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from tinyol_host.errors import ProtocolError
 from tinyol_host.event_stream import Listeners
 from tinyol_host.events import Lost, parse_event
@@ -12,17 +14,24 @@ _DOUBLES = 64  # so far back a number is taken for a double, not for a hole of 6
 
 
 class IncomingEvents:
-    """Hands the events of one session on, with a Lost where its counter shows a hole."""
+    """Hands the events of one session on, with a Lost where its counter shows a hole.
+
+    is_authentic: whether an event is the device's, of that number: its counter beyond 16 bits.
+    """
 
     def __init__(self, listeners: Listeners, health: LinkHealth) -> None:
         self._listeners = listeners
         self._health = health
+        self.is_authentic: Callable[[Message, int], bool] = lambda event, number: True
         self._session: tuple[int, int] | None = None
-        self._due: int | None = None
+        self._due = 1  # the next event's number
+        self._any_will_do = True
 
     def begin(self, session: int, boot_id: int, due: int | None) -> None:
         """Another session: `due` is its next event's number, None if any will do."""
-        self._session, self._due = (session, boot_id), due
+        if due is not None or self._session != (session, boot_id):
+            self._due = 1 if due is None else due
+        self._session, self._any_will_do = (session, boot_id), due is None
 
     def interrupted(self) -> None:
         """Nobody knows how much was lost here."""
@@ -30,11 +39,16 @@ class IncomingEvents:
 
     def take(self, message: Message) -> None:
         """One event's message; what is not this session's, or came twice, is stray."""
-        missing = 0 if self._due is None else (message.sequence - self._due) & 0xFFFF
-        if (message.session, message.boot_id) != self._session or missing > 0xFFFF - _DOUBLES:
+        missing = (message.sequence - self._due) & 0xFFFF
+        number = self._due + missing
+        is_double = missing > 0xFFFF - _DOUBLES and not self._any_will_do
+        is_ours = (message.session, message.boot_id) == self._session and not is_double
+        if not is_ours or not self.is_authentic(message, number):
             self._health.stray += 1
             return
-        self._due = (message.sequence + 1) & 0xFFFF
+        if self._any_will_do:
+            self._any_will_do, missing = False, 0
+        self._due = number + 1
         if missing:
             self._health.lost_events += missing
             self._listeners.publish(Lost(missing))

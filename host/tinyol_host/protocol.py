@@ -11,7 +11,7 @@ from enum import IntEnum
 
 from tinyol_host.errors import ProtocolError
 
-PROTOCOL_VERSION = 1
+PROTOCOL_VERSION = 2
 HEADER_BYTES = 16
 MAX_MESSAGE_BYTES = 512  # header, payload and trailer together
 AUTH_TRAILER_BYTES = 8
@@ -73,6 +73,13 @@ class Opcode(IntEnum):
     UNKNOWNS = 56
     WATCH = 57
     CLASS_STATUS = 58
+    CHALLENGE = 60
+    AUTHENTICATE = 61
+    ACCESS = 62
+    ACCESS_SET = 63
+    PAIR = 64
+    FACTORY_RESET = 65
+    UNDO = 66
 
 
 class EventType(IntEnum):

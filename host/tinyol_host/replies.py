@@ -5,6 +5,8 @@ from __future__ import annotations
 import struct
 from dataclasses import dataclass
 
+from tinyol_host.access.device_key import NO_KEY_ID
+from tinyol_host.access.messages import AUTHENTICATED, PAIRED
 from tinyol_host.errors import ProtocolError, RefusedError
 from tinyol_host.payloads import exactly, text
 from tinyol_host.protocol import UNTIL_STOPPED
@@ -16,7 +18,7 @@ ERROR_QUANTILES = (0.5, 0.9, 0.99)
 
 _OUTCOME = struct.Struct("<b3xQ")
 _REFUSAL = struct.Struct("<32sII")
-_IDENTITY = struct.Struct("<HHIIHH8sfHHHHHHHHI16s")
+_IDENTITY = struct.Struct("<HHIIHH8sfHHHHHHHHI16sB3x8s")
 _INFO = struct.Struct("<QIII3I3IIIhHB3xIIIIIIIIII")
 _METRICS = struct.Struct("<IfffffffHH")
 
@@ -69,6 +71,18 @@ class Identity:
     ring_len: int  # vectors kept for late labels
     max_image_bytes: int
     board: str
+    access: int = 0  # bits, as access/messages.py names them
+    key_id: str = NO_KEY_ID  # 16 hex digits; all 0 unless it was paired
+
+    @property
+    def is_paired(self) -> bool:
+        """It has a key, and whoever teaches it must know that."""
+        return bool(self.access & PAIRED)
+
+    @property
+    def is_authenticated(self) -> bool:
+        """The board takes this session for authenticated."""
+        return bool(self.access & AUTHENTICATED)
 
     @property
     def has_sensor(self) -> bool:
@@ -98,7 +112,8 @@ class Identity:
         last, largest, version, capabilities, arithmetic, state, model, *numbers = exactly(
             _IDENTITY, body, "HELLO's reply"
         )
-        rate, window, hop, features, hidden, outputs, classes, ring, _, image, board = numbers
+        rate, window, hop, features, hidden, outputs, classes, ring, _, image, *rest = numbers
+        board, access, key_id = rest
         return cls(
             last_sequence=last,
             max_message=largest,
@@ -117,6 +132,8 @@ class Identity:
             ring_len=ring,
             max_image_bytes=image,
             board=text(board),
+            access=access,
+            key_id=key_id.hex(),
         )
 
 

@@ -92,6 +92,11 @@ def calibrate(windows: int, fine_tune_steps: int = 0) -> bytes:
     return struct.pack("<II", steps, _whole(windows, "windows", 32))
 
 
+def undo(*, only_say: bool = False) -> bytes:
+    """Takes back, or only says what that would be."""
+    return bytes([only_say, 0, 0, 0])
+
+
 def unknown_name(number: int, name: str) -> bytes:
     """An unknown event, and the class that it becomes."""
     return struct.pack("<I", _whole(number, "an unknown event's number", 32)) + _name(name)

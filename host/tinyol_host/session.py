@@ -10,13 +10,14 @@ import contextlib
 from collections.abc import Callable, Coroutine, Sequence
 from typing import Any, TypeVar
 
+from tinyol_host.access.authentication import Authentication, FindKey
 from tinyol_host.conversation import Conversation
 from tinyol_host.errors import LinkError, ProtocolError, RebootedError, RefusedError
 from tinyol_host.event_stream import EventStream, Listeners
 from tinyol_host.incoming_events import IncomingEvents
 from tinyol_host.link import within
 from tinyol_host.link_health import LinkHealth
-from tinyol_host.protocol import HEADER_BYTES, Opcode
+from tinyol_host.protocol import AUTH_TRAILER_BYTES, HEADER_BYTES, Opcode
 from tinyol_host.replies import Identity, Reply
 from tinyol_host.timing import Timing
 from tinyol_host.transports import Transport
@@ -33,15 +34,24 @@ class Session:
     """
 
     def __init__(
-        self, transport: Transport, timing: Timing | None = None, nonce: int | None = None
+        self,
+        transport: Transport,
+        timing: Timing | None = None,
+        nonce: int | None = None,
+        find_key: FindKey | None = None,
     ) -> None:
-        """The nonce names the session across cuts: 64 random bits, unless one is given."""
+        """The nonce names the session across cuts: 64 random bits, unless one is given.
+
+        find_key: gives the key of that id, None where there is none; without, no session is
+            authenticated.
+        """
         self.health = LinkHealth()
         self._transport = transport
         self._name = transport.name.rstrip(":")  # "sim:" is a whole URI
         self._timing = timing or Timing()
         self._listeners = Listeners()
         self._wake = asyncio.Event()  # of the keeper
+        self._auth = Authentication(find_key, is_physical=transport.is_physical)
         self._talk = Conversation(
             transport,
             self._timing,
@@ -49,6 +59,7 @@ class Session:
             self.health,
             IncomingEvents(self._listeners, self.health),
             on_cut=self._wake.set,
+            authentication=self._auth,
         )
         self._lock = asyncio.Lock()
         self._keeper: asyncio.Task[None] | None = None
@@ -59,6 +70,16 @@ class Session:
     def is_reliable(self) -> bool:
         """The link loses and doubles no message until it is cut."""
         return self._transport.is_reliable
+
+    @property
+    def is_authenticated(self) -> bool:
+        """Every message has a MAC by a key that only the board and this program know."""
+        return self._auth.live
+
+    @property
+    def was_locked(self) -> bool:
+        """Somebody had sent the device too many messages with a wrong key over this link."""
+        return self._auth.was_locked
 
     @property
     def boot_id(self) -> int:
@@ -79,6 +100,7 @@ class Session:
             LinkError: the transport cannot be opened; this is not tried twice.
             NoReplyError: nobody answered in `give_up_s`.
             ProtocolError: what answers speaks another version of the protocol.
+            KeyNeededError: its key is here, and it does not accept it; or it is locked.
         """
         try:
             await self._talk.open(self._deadline())
@@ -93,7 +115,7 @@ class Session:
         """Says goodbye if that can be done at once, and closes the transport; never raises."""
         was_open, self._closed = not self._closed, True
         keeper, self._keeper = self._keeper, None
-        self._talk.closing = True
+        self._talk.stay_closed()
         try:
             if keeper is not None:
                 keeper.cancel()
@@ -112,6 +134,7 @@ class Session:
 
         Raises:
             RefusedError: the device refused it; nothing has changed.
+            KeyNeededError: not without the board's key, or not over the radio.
             RebootedError: the device restarted since the last request, or during this one.
             LinkError: the link is cut and did not come back in `give_up_s`.
             NoReplyError: the link is open, but no reply came in `give_up_s`.
@@ -132,7 +155,9 @@ class Session:
         return await self._in_turn(lambda: self._talk.perform_ahead(calls, self._deadline()))
 
     def _check_length(self, opcode: Opcode, payload: bytes) -> None:
-        most = min(self.identity.max_message, self._transport.max_message) - HEADER_BYTES
+        # What fits does not depend on whether the session is authenticated.
+        most = min(self.identity.max_message, self._transport.max_message)
+        most -= HEADER_BYTES + AUTH_TRAILER_BYTES
         if len(payload) > most:
             raise DeviceError(
                 f"{opcode.name} with {len(payload)} bytes; {self._name} carries {most}"
@@ -163,6 +188,10 @@ class Session:
     def tell_reboot(self) -> None:
         """The next one who asks gets a RebootedError: the one before kept it to itself."""
         self._talk.untold_reboot = True
+
+    def key_changed(self, *, there_is_one: bool) -> None:
+        """By the request executed last: what comes next is authenticated by another, or by none."""
+        self._talk.key_changed(there_is_one=there_is_one)
 
     def listen(self) -> EventStream:
         """The events from now on. What is streamed, STREAM or SESSION_BEGIN says."""

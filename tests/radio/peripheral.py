@@ -17,6 +17,7 @@ from bumble.hci import Address
 from bumble.host import Host
 from bumble.transport.common import AsyncPipeSink
 from numpy.typing import NDArray
+from paired_boards import pair_board
 
 from tinyol_host import gatt
 from tinyol_sim._core import ffi, lib
@@ -37,7 +38,10 @@ def virtual_device(air: Any, name: str, address: str) -> Device:
 
 @dataclass
 class Peripheral:
-    """One board: `model_image`, an own sensor that `sense` feeds, one central at a time."""
+    """One board: `model_image`, an own sensor that `sense` feeds, one central at a time.
+
+    is_paired: it has a key, also after a reboot, and the tests' key store has that.
+    """
 
     air: Any
     name: str
@@ -46,6 +50,7 @@ class Peripheral:
     max_mtu: int = 247
     boot_id: int = 1
     clock_ahead_ms: int = 0  # how far the board's clock is ahead of the machine's
+    is_paired: bool = True
     _tasks: set[asyncio.Task[Any]] = field(default_factory=set)
 
     async def start(self) -> None:
@@ -123,6 +128,8 @@ class Peripheral:
         board = lib.tinyol_board_new(image, len(image), self.boot_id, 512, new_refusal())
         assert board != ffi.NULL
         self.board = ffi.gc(board, lib.tinyol_board_free)
+        if self.is_paired:
+            pair_board(self.board)
         lib.tinyol_board_gatt_open(self.board, LINK, 20)
 
     async def _advertise(self) -> None:

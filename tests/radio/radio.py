@@ -42,10 +42,12 @@ class Radio:
         """Has the radio's thread run a coroutine."""
         return asyncio.run_coroutine_threadsafe(coroutine, self._loop).result(_TIMEOUT_S)
 
-    def add(self, name: str, model_image: bytes, *, max_mtu: int = 247) -> Peripheral:
+    def add(
+        self, name: str, model_image: bytes, *, max_mtu: int = 247, is_paired: bool = True
+    ) -> Peripheral:
         """Another board, powered on."""
         address = f"C0:00:00:00:01:{len(self.boards):02X}"
-        board = Peripheral(self.air, name, address, model_image, max_mtu)
+        board = Peripheral(self.air, name, address, model_image, max_mtu, is_paired=is_paired)
         self.wait(board.start())
         self.boards[name] = board
         return board

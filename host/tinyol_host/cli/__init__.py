@@ -45,9 +45,15 @@ CONTENTS = {
         "classes": "List the classes; add, rename, remove, weigh one.",
         "fine-tune": "Adapt its autoencoder's last layer to the machine.",
         "calibrate": "Have it learn anew what is normal here.",
+        "undo": "Take back the last label or fine-tuning.",
         "metrics": "How well does it predict?",
         "set": "Show and turn its settings.",
         "reset": "Forget everything learned.",
+    },
+    "Who may teach": {
+        "pair": "Have the board make its key, and keep that here.",
+        "keys": "List the boards' keys; rotate, export, import, forget one.",
+        "access": "Who may read and teach, and who tried without a key?",
     },
     "Recordings": {
         "data": "Fetch, show and convert recordings.",

@@ -78,7 +78,8 @@ def flash(
     first build fetches its compiler and takes minutes, later ones compile what has changed.
 
     A board that runs TinyOL says which revision it is, and gets back what it has learned if the
-    model stays the same; until then that is in a file.
+    model stays the same; until then that is in a file. One that has no key yet is paired, as by
+    `tinyol pair`.
     """
     from tinyol_host.flashing.flash import Wish
 
@@ -145,6 +146,8 @@ def _facts(flashed: Flashed) -> dict[str, Any]:
         "sensor": after["sensor"],
         "self_test": True,  # a board that fails it ends in an error
         "state_given_back": after["given_back"],
+        "key_id": after["key_id"],
+        "paired_now": after["new_key"],
         "state_file": None if flashed.copy is None else str(flashed.copy),
         "max_image_bytes": flashed.most_image_bytes,
         "log": str(flashed.log),
@@ -165,6 +168,7 @@ def _rows(flashed: Flashed) -> list[tuple[str, str]]:
         ("sensor", after.sensor),
         ("self-test", "passed"),
         ("learned", _learned(flashed)),
+        ("key", _key(flashed)),
     ]
     if flashed.flash_used is not None and flashed.ram_used is not None:
         program = f"{flashed.flash_used:,} bytes of flash, {flashed.ram_used:,} of RAM"
@@ -182,6 +186,15 @@ def _learned(flashed: Flashed) -> str:
     if flashed.copy is None:
         return "nothing was there to give back"
     return f"it was of another model: kept in {flashed.copy}"
+
+
+def _key(flashed: Flashed) -> str:
+    after = flashed.after
+    if after.key_id is None:
+        return "none: the board is not paired"
+    if not after.new_key:
+        return after.key_id
+    return f"{after.key_id}, made now and kept in {after.key_place}: who has it may teach the board"
 
 
 def _earlier(model_id: str) -> str:

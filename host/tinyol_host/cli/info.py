@@ -102,6 +102,9 @@ async def _facts(board: Board) -> dict[str, Any]:
         },
         "link": {
             "max_message": identity.max_message,
+            "paired": identity.is_paired,
+            "key_id": identity.key_id if identity.is_paired else None,
+            "authenticated": board.is_authenticated,
             "round_trip_ms": board.health.median_round_trip_ms(),
             "reconnects": board.health.reconnects,
             "malformed": found.malformed,

@@ -202,8 +202,17 @@ def _link(facts: Mapping[str, Any]) -> _Rows:
     took = "" if trip is None else f", round trip {trip:.3g} ms"
     return [
         ("messages", f"up to {facts['max_message']} bytes{took}"),
+        ("session", _session(facts)),
         ("since boot", _troubles(facts)),
     ]
+
+
+def _session(facts: Mapping[str, Any]) -> str:
+    if facts["authenticated"]:
+        return f"authenticated by the board's key, {facts['key_id']}"
+    if facts["paired"]:
+        return f"may read only: the board has a key, {facts['key_id']}, which is not here"
+    return "not authenticated: never paired (`tinyol pair`)"
 
 
 def _troubles(facts: Mapping[str, Any]) -> str:

@@ -45,6 +45,8 @@ class BoardAfter:
     arena_used, arena_bytes: None where the firmware does not say.
     sensor: one of SENSOR_WORDS, or what can be told without.
     given_back: what it had learned before.
+    key_id: None if it could not be paired. new_key: it was paired now, and the key is kept in
+        key_place.
     warnings: a sentence each.
     """
 
@@ -57,6 +59,9 @@ class BoardAfter:
     arena_used: int | None = None
     arena_bytes: int | None = None
     given_back: bool = False
+    key_id: str | None = None
+    new_key: bool = False
+    key_place: str = ""
     warnings: list[str] = field(default_factory=list)
 
 
@@ -115,7 +120,41 @@ async def greet_board(
         if copy is not None and copy.model_id == identity.model_id:
             await _give_back(board, copy, show)
             after.given_back = True
+        await _pair(board, before, after, show)
     return after
+
+
+async def _pair(board: Board, before: BoardBefore | None, after: BoardAfter, show: Show) -> None:
+    """Sees to it that the board has a key, and this computer too."""
+    identity = board.identity
+    if identity.is_paired:
+        after.key_id = identity.key_id
+        if not board.is_authenticated:
+            after.warnings.append(
+                f"this computer does not have the board's key ({identity.key_id}): `tinyol keys"
+                " rotate` gives it another"
+            )
+        return
+    show(Stage.PAIR, 0, None, "")
+    hardware = await board.hardware_if_known()
+    try:
+        key = await board.pair("" if hardware is None else hardware.name)
+        await board.ping()  # authenticates: the key works before anybody relies on it
+    except DeviceError as error:
+        after.warnings.append(
+            f"the board was not paired, and cannot be taught over the radio: {error}"
+        )
+        return
+    after.key_id, after.new_key, after.key_place = key.id, True, board.keys.keeps_in
+    if before is not None and before.key_id is not None:
+        after.warnings.append(
+            "the upload erased the board's key, and it has a new one: other computers that had it"
+            " need that (`tinyol keys export`)"
+        )
+        try:
+            board.keys.remove(before.key_id)
+        except DeviceError as error:
+            after.warnings.append(f"the key of before is still kept, and opens nothing: {error}")
 
 
 async def _connect(port: Port) -> Board:

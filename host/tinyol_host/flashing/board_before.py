@@ -33,6 +33,7 @@ class BoardBefore:
     has_sensor: bool  # its sensor answers
     own_name: str  # what it goes by; "" if it does not say
     boot_id: int
+    key_id: str | None = None  # None: it was never paired
 
 
 def address_of(port: Port) -> str:
@@ -45,6 +46,7 @@ async def ask_board(port: Port) -> BoardBefore | None:
 
     Raises:
         LinkError: the port cannot be opened; nor could it for an upload.
+        FlashError: it has a key that this computer does not have.
     """
     if port.kind == "bootloader":
         return None
@@ -55,6 +57,13 @@ async def ask_board(port: Port) -> BoardBefore | None:
     async with board:
         identity, hardware = board.identity, await board.hardware_if_known()
         boot_id = board.boot_id
+        if identity.is_paired and not board.is_authenticated:
+            raise FlashError(
+                f"{port.device}: this computer does not have this board's key ({identity.key_id}),"
+                " so that it could neither keep what the board has learned nor give it back:"
+                " `tinyol keys import` it from the computer that has it, or give the board another"
+                f" with `tinyol keys rotate -d serial:{port.device}`, and flash again"
+            )
     own_name = "" if hardware is None else hardware.name
     return BoardBefore(
         name=identity.board,
@@ -63,6 +72,7 @@ async def ask_board(port: Port) -> BoardBefore | None:
         has_sensor=identity.has_sensor or _is_there(hardware),
         own_name=own_name,
         boot_id=boot_id,
+        key_id=identity.key_id if identity.is_paired else None,
     )
 
 

@@ -23,6 +23,7 @@ class Stage(Enum):
     HELLO = "hello"
     SELF_TEST = "self-test"
     STATE = "state"
+    PAIR = "pair"
 
 
 UNITS = {

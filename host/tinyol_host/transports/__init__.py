@@ -13,6 +13,7 @@ class Transport(Protocol):
 
     max_message: int  # bytes that one message may have here
     is_reliable: bool  # loses and doubles none until it is cut
+    is_physical: bool  # ends at the board's own port: who speaks here can touch it
     bad_frames: int  # what came in and was no message
 
     @property

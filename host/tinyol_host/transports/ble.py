@@ -38,6 +38,7 @@ class BleTransport:
     def __init__(self, target: str = "", *, scan_s: float = 6.0) -> None:
         self.max_message = MAX_MESSAGE_BYTES
         self.is_reliable = True
+        self.is_physical = False
         self.bad_frames = 0
         self._target = target
         self._scan_s = scan_s

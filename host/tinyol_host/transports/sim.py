@@ -17,6 +17,7 @@ from tinyol_sim.errors import BundleError
 from tinyol_sim.refusals import TOO_SMALL, describe, new_refusal
 
 _LINK = 0
+_SEED_BYTES = 32
 
 
 class SimTransport:
@@ -34,14 +35,17 @@ class SimTransport:
         *,
         sensor_hz: float = 0.0,
         has_led: bool = False,
+        seed: bytes | None = None,
     ) -> None:
         """From a bundle, or a model image's bytes, or without a model.
 
         max_message: what the link is to carry; sensor_hz: the rate of its own sensor, which gives
-        what sense() is told, 0 = it has none; has_led: one to be found by, which nobody sees.
+        what sense() is told, 0 = it has none; has_led: one to be found by, which nobody sees;
+        seed: 32 bytes for its random numbers, None = from this computer's generator.
         """
         self.max_message = max_message
         self.is_reliable = True
+        self.is_physical = True
         self.bad_frames = 0
         refusal = new_refusal()
         boot_id = secrets.randbits(32) or 1
@@ -56,6 +60,7 @@ class SimTransport:
                 hint = f"; build with at least {describe(refusal).split(':')[0]}={refusal.need}"
             raise BundleError(f"the device refuses the model: {describe(refusal)}{hint}")
         self._board = ffi.gc(board, lib.tinyol_board_free)
+        lib.tinyol_board_give_random(self._board, seed or secrets.token_bytes(_SEED_BYTES))
         if sensor_hz:
             lib.tinyol_board_give_sensor(self._board, sensor_hz)
         if has_led:

@@ -52,6 +52,7 @@ class StreamTransport:
 
     max_message = MAX_MESSAGE_BYTES
     is_reliable = False
+    is_physical = True
 
     def __init__(self, opener: Callable[[], ByteStream], name: str) -> None:
         self.bad_frames = 0
