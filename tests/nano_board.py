@@ -1,77 +1,40 @@
-"""The Nano 33 BLE's firmware as a native library on stubs of the Arduino core, one a board.
+"""Nano 33 BLE boards in this process: the firmware on stubs, a USB port and a radio.
 
-tests/stubs/arduino holds the stubs, written from the public API; stub_board.h says what a test
-sees of them.
+tests/stubs/arduino/stub_board.h says what a test sees of the stubs.
 """
 
 from __future__ import annotations
 
 import ctypes
 import struct
-import zlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from native_build import KEPT, REPO, build, compilers, sources_of_core
+from nano_build import build_firmware
+from session_by_hand import SEALED, TRAILER_BYTES, Seal, session_key
 from wire_by_hand import IMAGE_GET, IMAGE_READ, decode_frame, encode_frame
 
-from tinyol_sim.bundle import Bundle, default_bundle
-from tinyol_sim.c_arrays import write_c_arrays
-from tinyol_sim.emulator.capacities import capacities_for
-
-SKETCH = "firmware/boards/nano33ble/src"
-STUBS = "tests/stubs/arduino"
-TFLM_NET = "firmware/lib/tflm_net/src"
-TFLM_STUBS = "tests/stubs/tflm"
-RATE_HZ = {1: 119.0, 2: 100.0}
 SERVICE = "7b1e000%d-6c0f-4e5a-9a7d-54696e794f4c"
 CONTROL, EVENTS, BULK, INFO_VALUE = (SERVICE % number for number in (2, 3, 4, 5))
 EVENT, LOG = 3, 4
 CLASS_ADD, STREAM, SAVE = 13, 24, 34
 HARDWARE, NAME_SET, LOCATE, CONDITION = 48, 49, 50, 51
+CHALLENGE, AUTHENTICATE, ACCESS, PAIR, FACTORY_RESET = 60, 61, 62, 64, 65
+FIRST, ROTATE = bytes(4), b"\1" + bytes(3)  # PAIR's
 FLASH_BYTES = 0x10000
-# As the Arduino core compiles, as far as a host's compiler can.
-FLAGS = ("-std=gnu++14", "-O1", "-funsigned-char", "-fexceptions")
 NewBoard = Callable[..., "NanoBoard"]
 _HEADER = struct.Struct("<BBBBHHIHH")
-
-
-def build_firmware(revision: int, frozen: str = "kernels", bundle: Bundle | None = None) -> Path:
-    """The firmware with a bundle (the one that ships for its rate); frozen: what runs it."""
-    loaded = bundle or default_bundle(RATE_HZ[revision])
-    model = KEPT / f"model-{loaded.model_id}"  # the same for every run: what is built is kept
-    write_c_arrays(loaded, model)
-    folders = [REPO / SKETCH, REPO / STUBS, model]
-    if frozen == "tflm":
-        folders += [REPO / TFLM_STUBS, REPO / TFLM_NET, REPO / TFLM_NET / "tflm_net"]
-    sources = [
-        *sources_of_core(),
-        *(
-            p.relative_to(REPO).as_posix()
-            for folder in folders
-            for p in sorted(folder.glob("*.cpp"))
-        ),
-    ]
-    includes = [f"-I{folder}" for folder in folders]
-    flags = [*FLAGS, *includes, f"-DTINYOL_NANO33BLE_REV={revision}", f"-DMODEL={loaded.model_id}"]
-    flags.append(f"-DSTAMP={_stamp()}")
-    if frozen != "tflm":  # which is the default
-        flags.append(f"-DTINYOL_FROZEN={frozen}")
-    return build(
-        compilers()[0], f"nano{revision}.so", sources, flags,
-        capacities_for(loaded.model_image).macros,
-    )  # fmt: skip
-
-
-def with_crc(image: bytes) -> bytes:
-    """A model image that was altered, with the checksum that belongs to it."""
-    return image[:-4] + struct.pack("<I", zlib.crc32(image[:-4]))
 
 
 def capabilities(hello: bytes) -> int:
     """Of HELLO's reply."""
     return int(struct.unpack_from("<I", hello, 8)[0])
+
+
+def board_of(hello: bytes) -> str:
+    """What HELLO's own fields say it runs on."""
+    return hello[-28:-12].rstrip(b"\0").decode()
 
 
 def boards_in(folder: Path) -> NewBoard:
@@ -82,15 +45,6 @@ def boards_in(folder: Path) -> NewBoard:
         return NanoBoard(library, folder, revision, **options)  # type: ignore[arg-type]
 
     return new
-
-
-def _stamp() -> int:
-    """Changes with the sketch and the stubs, which the build itself does not look at."""
-    found = 0
-    for folder in (SKETCH, STUBS, TFLM_STUBS, TFLM_NET):
-        for path in sorted((REPO / folder).rglob("*.*")):
-            found = zlib.crc32(path.read_bytes(), found)
-    return found
 
 
 @dataclass
@@ -119,9 +73,11 @@ class NanoBoard:
     before: Callable[[ctypes.CDLL], object] | None = None  # the first line of setup() is run
     flash_fails: bool = False
     radio_off: bool = False
+    noise: int = 0  # stub_board.h says which; another seed for each board of a folder
     session: int = 0
     boot_id: int = 0
     sequence: int = 0
+    seal: Seal | None = None  # of the USB port's session, once it is authenticated
     unread: bytes = b""  # of a frame that is under way
     logs: list[str] = field(default_factory=list)
     events: list[bytes] = field(default_factory=list)
@@ -143,6 +99,7 @@ class NanoBoard:
         self.lib.stub_flash(self.flash.bytes)
         self.lib.stub_flash_fails(self.flash_fails)
         self.lib.stub_radio_off(self.radio_off)
+        self.lib.stub_noise(self.noise, number)
         self.behind = self.before(self.lib) if self.before is not None else None  # kept alive
         assert self.lib.stub_setup() == 0
 
@@ -170,10 +127,19 @@ class NanoBoard:
         self.lib.stub_usb_open(1)
         self.run(5)
         self.session = self.boot_id = self.sequence = 0
+        self.seal = None
         header, _, fields = self.exchange(1, struct.pack("<QQ", 5, 0))
         self.session, self.boot_id = header[4], header[6]
         self.sequence = int(header[5])
         return fields
+
+    def authenticate(self, key: bytes) -> None:
+        """From now on every message by USB has a MAC."""
+        host = bytes(range(16))
+        device = self.request(CHALLENGE, host)
+        key = session_key(key, host, device, self.session, self.boot_id)
+        self.seal = Seal(key, self.sequence, 0)
+        self.request(AUTHENTICATE)
 
     def request(self, opcode: int, payload: bytes = b"") -> bytes:
         """A request that is executed; the reply's own fields."""
@@ -210,7 +176,8 @@ class NanoBoard:
 
     def exchange(self, opcode: int, payload: bytes) -> tuple[tuple[int, ...], int, bytes]:
         """A request and its reply: header, status, own fields."""
-        frame = self.frame(opcode, payload)
+        message = self.message(opcode, payload)
+        frame = encode_frame(self.seal.request(message) if self.seal else message)
         self.lib.stub_usb_write(frame, len(frame))
         for _ in range(50):
             for message in self.read_usb(20):
@@ -227,7 +194,7 @@ class NanoBoard:
     def message(self, opcode: int, payload: bytes = b"") -> bytes:
         """A request with the next sequence number."""
         return _HEADER.pack(
-            1, 1, opcode, 0, self.session, self.sequence, self.boot_id, len(payload), 0
+            2, 1, opcode, 0, self.session, self.sequence, self.boot_id, len(payload), 0
         ) + payload  # fmt: skip
 
     def read_usb(self, ms: int) -> list[bytes]:
@@ -236,13 +203,20 @@ class NanoBoard:
         buffer = ctypes.create_string_buffer(1 << 20)
         n = self.lib.stub_usb_read(buffer, len(buffer))
         *frames, self.unread = (self.unread + buffer.raw[:n]).split(b"\0")
-        messages = [decode_frame(frame) for frame in frames if frame]
+        messages = [self._unsealed(decode_frame(frame)) for frame in frames if frame]
         for message in messages:
             if message[1] == EVENT:
                 self.events.append(message)
                 if message[2] == LOG:
                     self.logs.append(message[28:].decode())
         return messages
+
+    def _unsealed(self, message: bytes) -> bytes:
+        if not message[3] & SEALED:
+            return message
+        assert self.seal is not None
+        assert self.seal.is_right(message)
+        return message[:-TRAILER_BYTES]
 
     def listen(self, ms: int) -> None:
         """Lets time go by, with a request now and then: a silent peer is dropped after 10 s."""

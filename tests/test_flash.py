@@ -21,6 +21,7 @@ from cli_runner import Tinyol
 from small_models import int8_bundle
 from usb_bench import SERIAL, NanoAtPty, OtherSketch, UsbBench
 
+from tinyol_host.access.key_store import KeyStore
 from tinyol_host.board import connect
 from tinyol_host.flashing import board_after, board_before, build, firmware_folder, usb_port
 from tinyol_host.ports import Port
@@ -28,7 +29,7 @@ from tinyol_host.timing import Timing
 from tinyol_sim.bundle import Bundle, default_bundle
 from tinyol_sim.errors import DeviceError
 
-QUICK = Timing(reply_s=0.2, give_up_s=0.4)
+QUICK = Timing(reply_s=0.2, give_up_s=1.0)
 Start = Callable[..., UsbBench]
 
 
@@ -167,7 +168,7 @@ def test_the_frozen_net_by_a_flag_or_by_an_environment(tinyol, start, monkeypatc
     assert bench.calls()[2]["PLATFORMIO_BUILD_FLAGS"] == "-D MINE"
     assert bench.calls()[2]["words"][-1] == "nano33ble_sense_kernels"
     bench.comes_back_as(NanoAtPty(default_bundle(), tflm=True))
-    tinyol.done("flash", "--firmware", "bin", "--frozen", "tflm")
+    assert tinyol("flash", "--firmware", "bin", "--frozen", "tflm")[0] == 0
     assert bench.calls()[4]["words"][-1] == "nano33ble_sense"
 
 
@@ -195,6 +196,38 @@ def test_a_board_keeps_its_name(tinyol, start) -> None:
     tinyol.done("name", "pump 3", "-d", bench.now.path)
     tinyol.done("flash", "--no-keep-state")
     assert "pump 3" in tinyol.done("name", "-d", bench.now.path)
+
+
+def test_a_board_without_a_key_is_paired(tinyol, start) -> None:
+    bench = start()
+    facts = json.loads(tinyol.done("flash", "--json"))
+    assert facts["paired_now"]
+    (entry,) = [e for e in KeyStore().entries() if e.id == facts["key_id"]]
+    assert entry.secret is not None
+    there = json.loads(tinyol.done("access", "--json", "-d", bench.now.path))
+    assert (there["key_id"], there["authenticated"]) == (entry.id, True)
+    # The next upload leaves its flash alone, with its key.
+    bench.comes_back_as(bench.now.with_the_same_flash())
+    again = json.loads(tinyol.done("flash", "--json"))
+    assert (again["paired_now"], again["key_id"]) == (False, entry.id)
+    # ... and this one erases it.
+    bench.comes_back_as(NanoAtPty(default_bundle()))
+    status, out, err = tinyol("flash", "--json")
+    assert status == 0
+    assert "the upload erased the board's key" in err
+    assert json.loads(out)["paired_now"]
+    assert entry.id not in {e.id for e in KeyStore().entries()}
+
+
+def test_a_board_whose_key_is_elsewhere_is_left_alone(tinyol, start) -> None:
+    bench = start()
+    tinyol.done("pair", "-d", bench.now.path)
+    (entry, *_) = KeyStore().entries()
+    KeyStore().remove(entry.id)
+    err = failed(tinyol)
+    assert f"does not have this board's key ({entry.id})" in err
+    assert "tinyol keys rotate" in err
+    assert bench.calls() == []
 
 
 @pytest.mark.parametrize("in_bootloader", [False, True])

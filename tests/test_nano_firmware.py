@@ -22,10 +22,11 @@ from nano_board import (
     Flash,
     NanoBoard,
     NewBoard,
+    board_of,
     boards_in,
     capabilities,
-    with_crc,
 )
+from nano_build import with_crc
 from native_build import compilers
 from wire_by_hand import (
     CALIBRATE,
@@ -82,7 +83,7 @@ def test_samples_come_at_the_sensors_rate(board: NewBoard, revision: int) -> Non
     nano = board(revision)
     hello = nano.open_usb()
     assert capabilities(hello) & HAS_SENSOR
-    assert hello[-16:].rstrip(b"\0") == f"nano33ble-rev{revision}".encode()
+    assert board_of(hello) == f"nano33ble-rev{revision}"
     nano.request(STREAM, bytes([2]))
     nano.read_usb(3000)
     streamed = samples_of(nano)
@@ -260,7 +261,7 @@ def test_a_reply_comes_where_its_request_was_written_without_an_echo(board: NewB
 
 def test_info_can_be_read_without_a_session(board: NewBoard) -> None:
     nano = board()
-    assert nano.read_value(INFO_VALUE).rstrip(b"\0").endswith(b"nano33ble-rev1")
+    assert board_of(nano.read_value(INFO_VALUE)) == "nano33ble-rev1"
 
 
 def test_a_full_controller_loses_events_and_stops_nothing(board: NewBoard) -> None:

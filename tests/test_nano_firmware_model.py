@@ -16,13 +16,13 @@ from nano_board import (
     LOCATE,
     NAME_SET,
     SAVE,
-    SKETCH,
     STREAM,
     NanoBoard,
     NewBoard,
     boards_in,
     capabilities,
 )
+from nano_build import SKETCH
 from native_build import REPO, compilers
 from tflm_stub import TflmStub
 from wire_by_hand import FEED_BEGIN, FINE_TUNE, IMAGE_GET, INFO, LABEL, SELF_TEST

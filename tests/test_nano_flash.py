@@ -14,18 +14,19 @@ from zlib import crc32
 import pytest
 from nano_board import (
     CLASS_ADD,
-    CONTROL,
+    FIRST,
     FLASH_BYTES,
     NAME_SET,
+    PAIR,
     SAVE,
     STREAM,
     Flash,
     NanoBoard,
     NewBoard,
     boards_in,
-    build_firmware,
-    with_crc,
 )
+from nano_build import build_firmware, with_crc
+from nano_central import Central
 from native_build import compilers
 from random_nets import autoencoder
 from wire_by_hand import INFO, RESET
@@ -34,10 +35,11 @@ from tinyol_sim.bundle import Bundle, default_bundle
 
 pytestmark = pytest.mark.skipif(not compilers(), reason="no C++ compiler: neither g++ nor clang++")
 CLASS_RENAME = 14
-PAGE_BYTES, STATE_PAGES = 4096, 14
+PAGE_BYTES = 4096
 STORE_AT = 88  # in INFO's fields: saves, wear, flags
 THERE, UNSAVED = 1, 2
-UNSUPPORTED, BAD_NAME = -14, -5
+UNSUPPORTED, BAD_NAME, NOT_AUTHENTICATED, NOT_PHYSICAL = -14, -5, -23, -24
+RSET = struct.pack("<I", 0x54455352)
 NEVER = 0xFFFFFFFF
 
 
@@ -103,21 +105,20 @@ def test_a_peer_that_leaves_has_it_saved(board: NewBoard) -> None:
     flash = Flash()
     nano = board(flash=flash)
     nano.open_usb()
+    key = nano.request(PAIR, FIRST)
+    nano.authenticate(key)
     nano.request(CLASS_ADD, name("by wire"))
     assert stored(nano) == (0, 0, THERE | UNSAVED)
     nano.lib.stub_usb_open(0)
     nano.run(1000)
-    nano.connect()
-    nano.write_radio(CONTROL, nano.message(1, struct.pack("<QQ", 9, 0)))
-    nano.run(10)
-    header = struct.unpack_from("<BBBBHHIHH", nano.read_radio()[0][1])
-    nano.session, nano.sequence = header[4], 1
-    nano.write_radio(CONTROL, nano.message(CLASS_ADD, name("by radio")))
-    nano.run(10)
+    central = Central(nano)
+    central.authenticate(key)
+    central.request(CLASS_ADD, name("by radio"))
     nano.lib.stub_radio_connect(0, 23)
     nano.run(1000)
     after = board(flash=flash)
     after.open_usb()
+    after.authenticate(key)
     assert b"by wire" in after.state()
     assert b"by radio" in after.state()
     assert stored(after)[1:] == (1, THERE)
@@ -227,10 +228,10 @@ def test_a_model_whose_states_the_flash_cannot_hold_runs_all_the_same(tmp_path: 
     nano.open_usb()
     (told,) = nano.conditions()
     found = re.fullmatch(
-        r"nothing is saved: flash: too small in this build \(needed (\d+), found 57344\)", told
+        r"nothing is saved: flash: too small in this build \(needed (\d+), found 49152\)", told
     )
     assert found is not None
-    assert int(found[1]) > 57344
+    assert int(found[1]) > 49152
     assert nano.refused(SAVE) == (UNSUPPORTED, "store")
     nano.request(CLASS_ADD, name("fine"))
     nano.request(NAME_SET, name("pump"))
@@ -264,23 +265,6 @@ def test_a_name_survives_and_is_advertised_anew(board: NewBoard) -> None:
     after.request(NAME_SET, name(""))
     after.run(1200)
     assert after.name() == board(flash=flash).name() == "TinyOL-1a2b"
-
-
-def test_a_name_and_a_state_do_not_touch_each_other(board: NewBoard) -> None:
-    flash = Flash()
-    nano = board(flash=flash)
-    nano.open_usb()
-    nano.request(CLASS_ADD, name("kept"))
-    for i in range(5):
-        nano.request(NAME_SET, name(f"name {i}"))
-        nano.request(SAVE)
-    names_at = STATE_PAGES * PAGE_BYTES
-    assert b"name 4" not in bytes(flash.bytes[:names_at])
-    assert b"name 4" in bytes(flash.bytes[names_at:])
-    after = board(flash=flash)
-    after.open_usb()
-    assert b"kept" in after.state()
-    assert after.name() == "name 4"
 
 
 def test_a_power_cut_while_a_name_is_set_leaves_this_or_the_one_before(board: NewBoard) -> None:

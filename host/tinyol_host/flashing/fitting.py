@@ -10,9 +10,9 @@ from tinyol_host.transports.sim import SimTransport
 from tinyol_sim.bundle import Bundle, default_bundle
 from tinyol_sim.errors import BundleError
 
-# The board keeps what it learned in 14 pages of its flash, in two slots at least, of whole pages
-# (firmware/lib/tinyol/src/tinyol/state_store.cpp).
-STATE_PAGES = 14
+# The board keeps what it learned in 12 pages of its flash, in two slots at least, of whole pages
+# (firmware/lib/tinyol/src/tinyol/state_store.cpp); its key and its name have two pages each.
+STATE_PAGES = 12
 PAGE_BYTES = 4096
 RECORD_HEADER_BYTES = 40
 MOST_IMAGE_BYTES = STATE_PAGES // 2 * PAGE_BYTES - RECORD_HEADER_BYTES

@@ -31,10 +31,19 @@ struct StubWatchdog {
   uint32_t RREN;
   uint32_t RR[8];
 };
+// Registers of the generator of noise where writing or reading does something (noise.cpp).
+struct StubNoiseTask {
+  bool starts;
+  void operator=(uint32_t);
+};
+struct StubNoiseEvent {
+  void operator=(uint32_t);
+  operator uint32_t();
+};
 struct StubRandom {
-  uint32_t TASKS_START;
-  uint32_t TASKS_STOP;
-  uint32_t EVENTS_VALRDY;
+  StubNoiseTask TASKS_START;
+  StubNoiseTask TASKS_STOP;
+  StubNoiseEvent EVENTS_VALRDY;
   uint32_t CONFIG;
   uint32_t VALUE;
 };

@@ -38,7 +38,6 @@ int reset_by(Act act) {
 
 StubPower stub_power = {};
 StubWatchdog stub_watchdog = {};
-StubRandom stub_random = {0, 0, 1, 0, 0x5A};
 StubChip stub_chip = {{0x00CD1A2B, 0}};
 arduino::USBSerial _SerialUSB;
 
@@ -95,6 +94,7 @@ void USBSerial::send_nb(uint8_t* buffer, uint32_t size, uint32_t* actual, bool) 
 uint32_t stub_retained[2];
 
 int stub_setup() {
+  stub_radio_stop();
   return reset_by(setup);
 }
 
@@ -107,6 +107,13 @@ int stub_run(uint32_t ms) {
 
 void stub_sleep(uint32_t ms) {
   delay(ms);
+}
+void stub_clock(uint64_t us) {
+  now_us = us;
+  stub_sensor_clock();
+}
+uint64_t stub_now_us() {
+  return now_us;
 }
 
 void stub_usb_open(int open) {

@@ -38,6 +38,7 @@ int name_room = 31;                // and reckons by what stands there
 std::string advertised_name;
 uint32_t advertised = 0;
 bool radio_off = false;
+bool started = false;
 uint32_t mtu = 23;
 uint32_t under_way = 0;
 bool full = false;
@@ -96,6 +97,7 @@ void BLEService::addCharacteristic(BLECharacteristic&) {}
 int BLELocalDevice::begin() {
   uint16_t bytes = 0;
   uint8_t packets = 0;
+  started = true;
   if (radio_off) return 0;
   return HCI.readLeBufferSize(bytes, packets) == 0;
 }
@@ -228,6 +230,12 @@ uint32_t stub_radio_advertised() {
 }
 void stub_radio_off(int off) {
   radio_off = off != 0;
+}
+int stub_radio_started() {
+  return started ? 1 : 0;
+}
+void stub_radio_stop() {
+  started = false;
 }
 int stub_radio_connected() {
   return connected ? 1 : 0;

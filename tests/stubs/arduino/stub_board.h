@@ -12,6 +12,10 @@ int stub_setup(void);
 int stub_run(uint32_t ms);
 // Time goes by, and the main loop does not come round.
 void stub_sleep(uint32_t ms);
+// The clock's time at power-up, before stub_setup(): the firmware sees 32 bits of it.
+void stub_clock(uint64_t us);
+uint64_t stub_now_us(void);    // all of them
+void stub_sensor_clock(void);  // the sensor begins now
 
 // The host's end of the USB port.
 void stub_usb_open(int open);
@@ -27,6 +31,14 @@ int stub_ticks(uint32_t n);
 
 // mbed's fatal error. Returns 1 if the board reset itself.
 int stub_crash(uint32_t address, int status, int fatal);
+
+// The generator of noise: 0 noise, another for each `seed`; 1 silent; 2 the same byte again and
+// again; 3 one byte of eight is the same; 4 silent after 1,000 bytes; 5 six bytes alike amid noise.
+void stub_noise(int kind, uint32_t seed);
+uint32_t stub_noise_bytes(void);    // given so far
+uint32_t stub_noise_left_as(void);  // bit 0 still running, 1 bias correction still on
+// The firmware's own health tests of such bytes. Returns 1 if they may be noise.
+int stub_noise_passes(const uint8_t* bytes, uint32_t length);
 
 // Bits 0 red, 1 green, 2 blue: lit.
 int stub_led(void);
@@ -53,4 +65,6 @@ const char* stub_radio_name(void);     // as advertised
 uint32_t stub_radio_advertised(void);  // how often it was begun
 void stub_radio_off(int off);          // it does not start
 int stub_radio_connected(void);
+int stub_radio_started(void);
+void stub_radio_stop(void);  // as a reset does
 }

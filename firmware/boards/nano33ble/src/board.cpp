@@ -3,7 +3,9 @@
 #include <Arduino.h>
 
 #include "imu.h"
+#include "random_seed.h"
 #include "text_line.h"
+#include "tinyol/secret_bytes.h"
 #include "watchdog.h"
 
 namespace tinyol {
@@ -19,7 +21,8 @@ constexpr int kLastRun = 0;
 constexpr int kSensor = 1;
 constexpr int kRadio = 2;
 constexpr int kModelOrMemory = 3;  // without a model nothing is saved
-static_assert(kModelOrMemory < kMaxConditions, "a slot each");
+constexpr int kRandom = 4;
+static_assert(kRandom < kMaxConditions, "a slot each");
 
 }  // namespace
 
@@ -31,6 +34,7 @@ void Board::begin() {
   make_default_name(default_name);
   memory_.begin(default_name);
   load_model();
+  begin_random();  // before the radio, whose generator it is from then on
   begin_server(sensor_.begin(millis()));
   usb_.begin(&server_, kUsb);
   watchdog_feed();
@@ -41,7 +45,15 @@ void Board::begin() {
 void Board::load_model() {
   Refusal refusal;
   if (linked_.load(&refusal) != Status::kOk) describe("model refused", refusal, model_text_);
+  linked_.device.keep_undo(undo_, sizeof(undo_));
   memory_.restore(&linked_.device, staging_, sizeof(staging_));
+}
+
+void Board::begin_random() {
+  uint8_t seed[kSeedBytes];
+  const bool is_noise = draw_seed(seed);
+  random_.begin(is_noise ? RandomSource::kHardware : RandomSource::kNone, seed);
+  wipe(seed, sizeof(seed));
 }
 
 void Board::begin_server(bool sensor_found) {
@@ -49,15 +61,20 @@ void Board::begin_server(bool sensor_found) {
   const bool rate_is_ours = !has_model || rate_fits(linked_.model.pipeline.rate_hz, kSensorHz);
   if (!rate_is_ours) sensor_.refuse_rate();
   ServerIdentity identity;
-  identity.boot_id = make_boot_id();
+  identity.boot_id = make_boot_id(&random_);
   identity.firmware_version = kFirmwareVersion;
   identity.capabilities = kCapabilityLed;
   identity.capabilities |= TINYOL_FROZEN_TFLM ? kCapabilityTflm : kCapabilityKernels;
   if (sensor_found && rate_is_ours) identity.capabilities |= kCapabilitySensor;
   identity.board = kBoardName;
   identity.sensor_hz = kSensorHz;
-  server_.begin(&linked_.device, identity, staging_, sizeof(staging_), memory_.store(),
-                memory_.name());
+  ServerParts parts;
+  parts.store = memory_.store();
+  parts.learned = memory_.learned();
+  parts.name = memory_.name();
+  parts.key = memory_.key();
+  parts.random = &random_;
+  server_.begin(&linked_.device, identity, staging_, sizeof(staging_), parts);
 }
 
 void Board::tell_what_boot_found() {
@@ -66,6 +83,9 @@ void Board::tell_what_boot_found() {
                         radio_works_ ? "" : "radio: Bluetooth does not start");
   server_.set_condition(kModelOrMemory, LogLevel::kError,
                         linked_.device.loaded() ? memory_.trouble() : model_text_);
+  const bool has_random = random_.source() != RandomSource::kNone;
+  server_.set_condition(kRandom, LogLevel::kError,
+                        has_random ? "" : "random numbers: the generator fails");
 }
 
 void Board::pass() {

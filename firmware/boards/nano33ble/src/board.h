@@ -12,6 +12,7 @@
 #include "sensor_feed.h"
 #include "status_led.h"
 #include "tinyol/hardware.h"
+#include "tinyol/random_pool.h"
 #include "tinyol/server.h"
 #include "tinyol/state_image.h"
 #include "usb_link.h"
@@ -28,6 +29,7 @@ class Board {
 
  private:
   void load_model();
+  void begin_random();
   void begin_server(bool sensor_found);
   void tell_what_boot_found();
   void tell_sensor();
@@ -35,6 +37,7 @@ class Board {
 
   LinkedModel linked_;
   BoardMemory memory_;
+  RandomPool random_;
   Server server_;
   UsbLink usb_;
   BlePort ble_;
@@ -45,6 +48,7 @@ class Board {
   char model_text_[kRefusalTextBytes] = {};  // why it was refused
   uint32_t told_dropped_ = 0;
   alignas(8) uint8_t staging_[kStateImageRoom] = {};
+  alignas(8) uint8_t undo_[kStateImageRoom] = {};  // the device's
 };
 
 }  // namespace nano33ble

@@ -6,25 +6,10 @@
 
 namespace tinyol {
 namespace nano33ble {
-namespace {
 
-constexpr uint32_t kMostPolls = 100000;  // a byte takes about 120 us with bias correction
-
-uint8_t random_byte() {
-  NRF_RNG->EVENTS_VALRDY = 0;
-  for (uint32_t i = 0; i < kMostPolls && NRF_RNG->EVENTS_VALRDY == 0; ++i) {
-  }
-  return static_cast<uint8_t>(NRF_RNG->VALUE);
-}
-
-}  // namespace
-
-uint32_t make_boot_id() {
-  NRF_RNG->CONFIG = RNG_CONFIG_DERCEN_Msk;
-  NRF_RNG->TASKS_START = 1;
+uint32_t make_boot_id(RandomPool* random) {
   uint32_t id = 0;
-  for (int i = 0; i < 4; ++i) id = id << 8 | random_byte();
-  NRF_RNG->TASKS_STOP = 1;
+  random->draw(reinterpret_cast<uint8_t*>(&id), sizeof(id));
   return id != 0 ? id : 1;
 }
 

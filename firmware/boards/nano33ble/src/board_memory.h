@@ -1,5 +1,4 @@
-// What the board keeps without power: what it learned, and its name. The last two pages of its
-// flash hold the name, the others what was learned.
+// What the board keeps without power: what it learned, its key, and its name (board_region.h).
 #pragma once
 
 #include <stdint.h>
@@ -7,8 +6,9 @@
 #include "board_flash.h"
 #include "refusal_text.h"
 #include "tinyol/board_name.h"
+#include "tinyol/board_region.h"
 #include "tinyol/device.h"
-#include "tinyol/part_flash.h"
+#include "tinyol/device_key.h"
 #include "tinyol/state_store.h"
 
 namespace tinyol {
@@ -16,7 +16,8 @@ namespace nano33ble {
 
 class BoardMemory {
  public:
-  // Opens the flash, and finds the board's name: the one that was saved, or `default_name`.
+  // Opens the flash, and finds the board's key and its name: the one that was saved, or
+  // `default_name`.
   void begin(const char* default_name);
 
   // Opens the store for the device's model and has the device take over what was saved of it;
@@ -25,6 +26,9 @@ class BoardMemory {
 
   // Null if the board cannot save.
   StateStore* store() { return store_works_ ? &store_ : nullptr; }
+  // What the store is in; null if the flash does not work.
+  Flash* learned() { return flash_works_ ? &region_.learned : nullptr; }
+  DeviceKey* key() { return &key_; }
   BoardName* name() { return &name_; }
 
   // What is wrong, in words; "" if nothing is.
@@ -32,9 +36,9 @@ class BoardMemory {
 
  private:
   BoardFlash flash_;
-  PartFlash state_part_;
-  PartFlash name_part_;
+  BoardRegion region_;
   StateStore store_;
+  DeviceKey key_;
   BoardName name_;
   bool flash_works_ = false;
   bool store_works_ = false;

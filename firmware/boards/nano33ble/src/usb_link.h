@@ -24,6 +24,7 @@ class UsbLink final : public Link {
 
   bool connected() const { return connected_; }  // a program holds the port open
 
+  bool is_physical() const override { return true; }
   // Queues a whole frame, or nothing.
   bool send(const uint8_t* message, uint32_t length) override;
 
