@@ -15,7 +15,7 @@ from small_replay import recording, small_bundle
 from tinyol_sim.errors import TinyOLError
 from tinyol_sim.replay import Plan, ReplayResult, replay
 from tinyol_sim.report import write_report
-from tinyol_sim.reporting.plot_style import LIGHT
+from tinyol_sim.reporting.theme import LIGHT
 from tinyol_sim.reporting.timeline_plot import timeline, timeline_remarks
 from tinyol_sim.reporting.windows_csv import COLUMNS
 from tinyol_sim.twin import NOTICES

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from .errors import BundleError, StateImageError
 from .model_image import read_sections
 from .state_sections import READERS
-from .text import printable
+from .text import one_line
 
 MAGIC = b"TOLS"
 FORMAT_VERSION = 2
@@ -50,9 +50,7 @@ class StateImage:
             for tag, payload in sections.items():
                 reader = READERS.get(tag)
                 if reader is None:
-                    raise StateImageError(
-                        f"the state image has an unknown section {printable(tag)}"
-                    )
+                    raise StateImageError(f"the state image has an unknown section {one_line(tag)}")
                 known.update(reader(payload))
         except (struct.error, ValueError, UnicodeDecodeError) as error:
             raise StateImageError(f"the state image is malformed: {error}") from None

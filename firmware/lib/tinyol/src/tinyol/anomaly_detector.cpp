@@ -87,8 +87,10 @@ Status NormalStats::read(ByteReader* in, NormalStats* into, Refusal* refusal) {
   const float ee = found.covariance[0];
   const float ev = found.covariance[1];
   const float vv = found.covariance[2];
-  // Cauchy and Schwarz, with room for what rounding does to a variance near zero.
-  if (!(ee >= 0.0f && vv >= 0.0f && ev * ev <= 1.01f * (ee * vv) + 1e-4f)) {
+  if (!(ee >= 0.0f && vv >= 0.0f)) return refuse(refusal, Status::kMalformed, "NORM covariance");
+  // Cauchy and Schwarz, with room for what rounding does to a variance near zero; in this form,
+  // since what holds of it holds after every further window too.
+  if (!(__builtin_fabsf(ev) <= 1.005f * (sqrt_f32(ee) * sqrt_f32(vv)) + 0.01f)) {
     return refuse(refusal, Status::kMalformed, "NORM covariance");
   }
   if (into != nullptr) *into = found;

@@ -18,12 +18,18 @@ int ClassTable::find(const char* name, uint32_t length) const {
   return -1;
 }
 
-Status ClassTable::add(const char* name, uint32_t length, uint16_t* index, Refusal* refusal) {
+Status ClassTable::check_new(const char* name, uint32_t length, Refusal* refusal) const {
   if (check_class_name(name, length) != Status::kOk) {
     return refuse(refusal, Status::kBadName, "class name", kMaxNameBytes, length);
   }
   if (find(name, length) >= 0) return refuse(refusal, Status::kExists, "class name");
   if (size >= limit) return refuse(refusal, Status::kFull, "classes", size + 1u, limit);
+  return Status::kOk;
+}
+
+Status ClassTable::add(const char* name, uint32_t length, uint16_t* index, Refusal* refusal) {
+  const Status status = check_new(name, length, refusal);
+  if (status != Status::kOk) return status;
   memset(names[size], 0, sizeof(names[size]));
   memcpy(names[size], name, length);
   *index = size++;

@@ -21,6 +21,8 @@ struct ClassTable {
 
   int find(const char* name, uint32_t length) const;  // index, or -1
 
+  // Whether add() would take it.
+  Status check_new(const char* name, uint32_t length, Refusal* refusal = nullptr) const;
   // On success *index is the new class: always `size` before the call.
   Status add(const char* name, uint32_t length, uint16_t* index, Refusal* refusal = nullptr);
   Status rename(uint16_t index, const char* name, uint32_t length, Refusal* refusal = nullptr);

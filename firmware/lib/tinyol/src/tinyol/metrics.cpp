@@ -33,10 +33,11 @@ void write_mean(ByteWriter* out, const RunningMean& mean) {
   out->f32(mean.mean);
 }
 
+// Of nothing it is 0: from any other start the first number would drown in it.
 RunningMean read_mean(ByteReader* in) {
   RunningMean mean;
   mean.count = in->u32();
-  mean.mean = in->bounded_f32(kLargest);
+  mean.mean = in->bounded_f32(mean.count > 0 ? kLargest : 0.0f);
   return mean;
 }
 
@@ -128,15 +129,18 @@ Status Metrics::read(ByteReader* in, uint16_t n_classes, Metrics* into, Refusal*
   if (into != nullptr) into->reset(n_classes);
   const RunningMean loss = read_mean(in);
   const RunningMean error = read_mean(in);
+  if (!in->ok()) return refuse(refusal, Status::kNotFinite, "METR mean");
+  if (!(error.mean >= 0.0f)) return refuse(refusal, Status::kMalformed, "METR mean");
   if (into != nullptr) {
     into->loss = loss;
     into->error = error;
   }
   for (int i = 0; i < kErrorQuantiles; ++i) {
-    P2Quantile* to = into != nullptr ? &into->error_quantile[i] : nullptr;
-    if (!read_quantile(in, kLargest, to)) {
-      return refuse(refusal, Status::kMalformed, "METR quantile");
+    P2Quantile quantile;
+    if (!read_quantile(in, kLargest, &quantile) || !(quantile.height[0] >= 0.0f)) {
+      return refuse(refusal, in->ok() ? Status::kMalformed : Status::kTruncated, "METR quantile");
     }
+    if (into != nullptr) into->error_quantile[i] = quantile;
   }
   for (uint16_t row = 0; row < n_classes; ++row) {
     for (uint16_t column = 0; column < n_classes; ++column) {

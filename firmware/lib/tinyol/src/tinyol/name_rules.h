@@ -7,8 +7,10 @@
 
 namespace tinyol {
 
-// kBadName unless it is 1 to `most` bytes of valid UTF-8 without control characters (U+0000-1F,
-// U+7F-9F), line separators, and the marks that turn the direction of writing.
+// kBadName unless it is 1 to `most` bytes of valid UTF-8 that begin and end with something to be
+// seen, without control characters, characters that cannot be seen or turn the direction of
+// writing, and with at most two combining marks on a character. No script but its marks is left
+// out; what is refused is the same for every board.
 Status check_name(const char* name, uint32_t length, uint32_t most);
 
 }  // namespace tinyol

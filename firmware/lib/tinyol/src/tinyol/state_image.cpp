@@ -26,7 +26,7 @@ constexpr uint32_t kOrder[] = {kCoun, kSett, kClas, kStat, kSoft, kGaus, kRehe,
                                kReco, kRlsp, kRehw, kNorm, kDrif, kUnkn, kMetr};
 constexpr int kSections = sizeof(kOrder) / sizeof(kOrder[0]);
 
-constexpr float kLargestMean = 1e15f;
+constexpr float kLargestMean = 1e13f;  // a feature's is 1e12 at most: what follows stays below both
 constexpr float kLargestVariance = 1e30f;
 
 void write_counters(ByteWriter* out, const Counters& c) {
@@ -37,7 +37,7 @@ void write_counters(ByteWriter* out, const Counters& c) {
   out->u32(c.refused_windows);
 }
 
-Status read_counters(ByteReader* in, Counters* into, Refusal* refusal) {
+Status read_counters(ByteReader* in, uint64_t* samples, Counters* into, Refusal* refusal) {
   Counters c;
   c.samples = in->u64();
   c.windows = in->u64();
@@ -48,6 +48,7 @@ Status read_counters(ByteReader* in, Counters* into, Refusal* refusal) {
   if (c.windows > c.samples || c.samples > kMostSamples) {
     return refuse(refusal, Status::kMalformed, "COUN");
   }
+  *samples = c.samples;
   if (into != nullptr) *into = c;
   return Status::kOk;
 }
@@ -104,6 +105,7 @@ Status walk(const Model& model, const LearnedState& present, ImageReader reader,
             Refusal* refusal) {
   const uint16_t n_features = present.statistics.n_features;
   uint16_t n_classes = 0;
+  uint64_t samples = 0;
   for (int i = 0; i < kSections; ++i) {
     Section section;
     char tag[5];
@@ -118,7 +120,7 @@ Status walk(const Model& model, const LearnedState& present, ImageReader reader,
     ByteReader* in = &section.payload;
     switch (section.tag) {
       case kCoun:
-        status = read_counters(in, into != nullptr ? &into->counters : nullptr, refusal);
+        status = read_counters(in, &samples, into != nullptr ? &into->counters : nullptr, refusal);
         break;
       case kSett:
         status = Settings::read(in, Settings::Which::kAll,
@@ -166,8 +168,8 @@ Status walk(const Model& model, const LearnedState& present, ImageReader reader,
         status = DriftMonitor::read(in, into != nullptr ? &into->drift : nullptr, refusal);
         break;
       case kUnkn:
-        status = UnknownEvents::read(in, n_features, into != nullptr ? &into->unknown : nullptr,
-                                     refusal);
+        status = UnknownEvents::read(in, n_features, samples,
+                                     into != nullptr ? &into->unknown : nullptr, refusal);
         break;
       case kMetr:
         status = Metrics::read(in, n_classes, into != nullptr ? &into->metrics : nullptr, refusal);

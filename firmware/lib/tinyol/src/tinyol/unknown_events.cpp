@@ -47,10 +47,11 @@ Status read_event(ByteReader* in, uint16_t n_features, UnknownEvent* into, Unkno
   if (!in->ok()) return refuse(refusal, Status::kTruncated, "UNKN");
   head->named = named == 1;
   const bool power_of_2 = head->stride != 0 && (head->stride & (head->stride - 1)) == 0;
-  // The stride doubles only when the event is as long as the room is.
+  // The stride doubles only when the event is as long as the room is, and no more than every
+  // stride-th window is kept.
   if (named > 1 || reserved != 0 || !(head->peak_novelty >= 0.0f) || head->windows == 0 ||
       head->first_sample > head->last_sample || !power_of_2 || head->kept > kUnknownVectors ||
-      head->kept > head->windows ||
+      head->kept > (head->windows - 1) / head->stride + 1 ||
       (head->stride > 1 && head->windows / head->stride < kUnknownVectors / 2)) {
     return refuse(refusal, Status::kMalformed, "UNKN event");
   }
@@ -76,7 +77,8 @@ Status read_event(ByteReader* in, uint16_t n_features, UnknownEvent* into, Unkno
 }
 
 // One pass over the section: with `into` null it only validates.
-Status walk(ByteReader* in, uint16_t n_features, UnknownEvents* into, Refusal* refusal) {
+Status walk(ByteReader* in, uint16_t n_features, uint64_t samples, UnknownEvents* into,
+            Refusal* refusal) {
   const uint16_t d = in->u16();
   const uint16_t written = in->u16();
   UnknownEvents* const to = into;
@@ -119,6 +121,9 @@ Status walk(ByteReader* in, uint16_t n_features, UnknownEvents* into, Refusal* r
     behind = head.last_sample;
   }
   if (in_a_row > 0 && run_began < behind) return refuse(refusal, Status::kMalformed, "UNKN run");
+  if ((written > 0 && behind >= samples) || (in_a_row > 0 && run_began >= samples)) {
+    return refuse(refusal, Status::kMalformed, "UNKN index");
+  }
   return Status::kOk;
 }
 
@@ -221,11 +226,11 @@ void UnknownEvents::write(ByteWriter* out) const {
   }
 }
 
-Status UnknownEvents::read(ByteReader* in, uint16_t n_features, UnknownEvents* into,
-                           Refusal* refusal) {
+Status UnknownEvents::read(ByteReader* in, uint16_t n_features, uint64_t samples,
+                           UnknownEvents* into, Refusal* refusal) {
   ByteReader ahead = *in;
-  const Status status = walk(&ahead, n_features, nullptr, refusal);
-  if (status == Status::kOk && into != nullptr) walk(in, n_features, into, nullptr);
+  const Status status = walk(&ahead, n_features, samples, nullptr, refusal);
+  if (status == Status::kOk && into != nullptr) walk(in, n_features, samples, into, nullptr);
   *in = ahead;
   return status;
 }

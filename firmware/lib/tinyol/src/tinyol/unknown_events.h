@@ -55,7 +55,10 @@ struct UnknownEvents {
   // u8[3] 0, u64 run began, f32 its peak, then each, the older first: u32 number, u64 first, u64
   // last, u32 windows, f32 peak, u8 named, u8 0, u16 kept, u32 stride, f32[kept][d].
   void write(ByteWriter* out) const;
-  static Status read(ByteReader* in, uint16_t n_features, UnknownEvents* into, Refusal* refusal);
+  // `samples`: presented so far; an index beyond them is refused, since what follows would lie
+  // before it.
+  static Status read(ByteReader* in, uint16_t n_features, uint64_t samples, UnknownEvents* into,
+                     Refusal* refusal);
 };
 
 }  // namespace tinyol
