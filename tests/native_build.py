@@ -32,6 +32,15 @@ KEPT = REPO / "build" / "tests"
 N_JOBS = 2
 
 INCLUDES = [_build.CORE, _build.FROZEN, _build.CSRC, Path("tests/native"), Path("tests/fuzz")]
+# Set by tests/sanitized.py: what GCC builds here is watched by ASan and UBSan.
+SANITIZED = "TINYOL_SANITIZED"
+SANITIZERS = (
+    "-g",
+    "-fno-omit-frame-pointer",
+    "-fsanitize=address,undefined,float-cast-overflow",
+    "-fno-sanitize=vptr",
+    "-fno-sanitize-recover=all",
+)
 # The twin's flags without its optimisation, and without the flag that forbids fused
 # multiply-adds: the sources must see to that themselves (tinyol/fp_contract.h).
 FLAGS = [flag for flag in _build.COMPILE_ARGS if flag not in ("-O2", "-ffp-contract=off")]
@@ -98,7 +107,8 @@ def build(
     """
     defines = [f"-D{name}={value}" for name, value in capacities.items()]
     link = ["-shared", "-fPIC"] if target.endswith(".so") else []
-    arguments = [*compiler.command, *FLAGS, "-Werror", *link, *flags, *defines]
+    watch = SANITIZERS if SANITIZED in os.environ and compiler.name == "g++" else ()
+    arguments = [*compiler.command, *FLAGS, "-Werror", *link, *flags, *watch, *defines]
     digest = hashlib.sha256(_fingerprint_of_sources())
     digest.update(repr((arguments, list(sources), _version(compiler))).encode())
     stem, dot, suffix = target.partition(".")

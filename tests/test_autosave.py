@@ -9,7 +9,7 @@ from board_in_process import OK, name, noise
 from boards_with_flash import (
     FAILED,
     GOODBYE,
-    NAME_PAGES,
+    OWN_PAGES,
     THERE,
     UNSAVED,
     MemoryFlash,
@@ -29,7 +29,7 @@ LEARN = (LABEL, struct.pack("<hHI", 0, 0, UNTIL_STOPPED))
 
 @pytest.fixture
 def flash() -> MemoryFlash:
-    return MemoryFlash(3 * slot_pages() + NAME_PAGES)
+    return MemoryFlash(3 * slot_pages() + OWN_PAGES)
 
 
 def leave(board: SavingBoard, how: str, now_ms: int) -> None:
@@ -139,7 +139,7 @@ def test_peers_that_come_and_go_all_day_do_not_wear_the_flash_out(flash: MemoryF
 
 @given(st.lists(st.integers(1, 50_000_000), min_size=1, max_size=60), st.integers(0, 2**32 - 1))
 def test_never_more_than_the_credit_however_time_passes(steps_ms: list[int], start: int) -> None:
-    flash = MemoryFlash(3 * slot_pages() + NAME_PAGES)
+    flash = MemoryFlash(3 * slot_pages() + OWN_PAGES)
     board = learning_alone(flash, start)
     passed_ms = 0
     for step_ms in steps_ms:

@@ -12,7 +12,7 @@ import sys
 import sysconfig
 from pathlib import Path
 
-ZIG = "ziglang==0.15.2"  # clang 20; 80 MB as a wheel
+ZIG = Path(__file__).parents[1] / "requirements" / "compiler.txt"  # clang 20; 80 MB as a wheel
 
 
 def main() -> int:
@@ -27,7 +27,8 @@ def main() -> int:
     if found:
         return 0
     print("no C++ compiler here: taking zig's from PyPI", file=sys.stderr)
-    subprocess.run([sys.executable, "-m", "pip", "install", "-q", ZIG], check=True)
+    install = [sys.executable, "-m", "pip", "install", "-q", "--require-hashes", "-r", str(ZIG)]
+    subprocess.run(install, check=True)
     # The program itself: pip hides this environment's modules while it builds.
     zig = Path(sysconfig.get_path("platlib"), "ziglang", "zig")
     print(f"export CC='{zig} cc' CXX='{zig} c++' AR='{zig} ar'")

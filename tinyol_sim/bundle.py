@@ -35,7 +35,7 @@ from .model_image import (
     settings_to_bytes,
 )
 from .normal_start import NormalStart, feature_len
-from .text import printable
+from .text import one_line
 
 FORMAT = "tinyol-bundle"
 FORMAT_VERSION = 1
@@ -179,11 +179,11 @@ class Bundle:
         model_id, sections = read_sections(members[IMAGE], MAGIC, "model image")
         missing = [tag for tag in SECTIONS if tag not in sections]
         if missing or len(sections) != len(SECTIONS):
-            found = printable(", ".join(sections)) or "none"
+            found = one_line(", ".join(sections)) or "none"
             raise BundleError(f"model.bin has sections {found}; it needs {', '.join(SECTIONS)}")
         if not model_id == model_id_of(sections) == manifest["model_id"]:
             raise BundleError(
-                f"the model ids do not agree: {printable(manifest['model_id'])} in the manifest, "
+                f"the model ids do not agree: {one_line(manifest['model_id'])} in the manifest, "
                 f"{model_id} in model.bin, whose sections have {model_id_of(sections)}"
             )
         try:

@@ -15,7 +15,7 @@ from .errors import BundleError
 from .frozen_net.golden_vectors import GoldenVectors
 from .normal_start import NormalStart
 from .settings import SETTINGS
-from .text import printable
+from .text import one_line
 
 MAGIC = b"TOLM"
 FORMAT_VERSION = 3
@@ -300,7 +300,7 @@ def read_sections(
         at += _SECTION.size
         name = tag.decode("ascii", "backslashreplace")
         if at + length > end or name in sections:
-            raise BundleError(f"the {what} is malformed at section {printable(name)}")
+            raise BundleError(f"the {what} is malformed at section {one_line(name)}")
         sections[name] = image[at : at + length]
         at += length
     return model_id.hex(), sections

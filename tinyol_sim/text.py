@@ -21,3 +21,9 @@ def printable(text: str) -> str:
         else f"\\u{ord(character):04x}"
         for character in text
     )
+
+
+def one_line(text: str, most: int = 60) -> str:
+    """The same on one line, and shortened: what a file of others names, in a message about it."""
+    shown = printable(text).replace("\n", "\\n")
+    return shown if len(shown) <= most else shown[: most - 1] + "…"

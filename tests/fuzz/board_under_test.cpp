@@ -17,6 +17,7 @@ constexpr uint32_t kRefusalBytes = sizeof(Refusal::where) + 8;
 constexpr char kFallback[] = "a fuzzer's board";
 constexpr uint32_t kNameField = 24;
 constexpr uint32_t kTextBytes = 80;
+constexpr uint32_t kOwnFieldsBytes = 76;  // HELLO's
 
 // Everything that a refused request must leave alone.
 struct Snapshot {
@@ -32,6 +33,15 @@ struct Snapshot {
            label_left == device.label_left() &&
            fine_tune_left == device.learner().fine_tune_left() &&
            memcmp(calibration, &device.learner().calibration(), sizeof(calibration)) == 0;
+  }
+  // The same but for gaps: whoever can cut a link can end its feeding.
+  bool still_but_for_gaps(const Device& device) const {
+    LearnedState was;
+    memcpy(&was, state, sizeof(state));
+    was.counters.gaps = device.state().counters.gaps;
+    Snapshot before(*this);
+    memcpy(before.state, &was, sizeof(state));
+    return before.still(device);
   }
   uint8_t state[sizeof(LearnedState)];
   int label;
@@ -51,7 +61,11 @@ uint32_t boot(Device* device, KeptModel* kept, bool with_model) {
 // docs/wire-protocol.md, "Without a model"; the numbers between are of no request.
 bool is_about_learning(uint8_t opcode) {
   return (opcode >= 8 && opcode <= 20) || (opcode >= 28 && opcode <= 40) ||
-         (opcode >= 52 && opcode <= 58);
+         (opcode >= 52 && opcode <= 58) || opcode == 66;
+}
+
+bool is(uint8_t opcode, Request request) {
+  return opcode == static_cast<uint8_t>(request);
 }
 
 Status status_of(const std::vector<uint8_t>& reply) {
@@ -65,14 +79,19 @@ bool CheckedLink::send(const uint8_t* message, uint32_t length) {
   MessageHeader header;
   ByteReader payload;
   FUZZ_CHECK(parse_message(message, length, &header, &payload));
-  FUZZ_CHECK(header.flags == 0 && header.boot_id == kBootId);
+  FUZZ_CHECK(header.boot_id == kBootId);
+  const uint32_t trailer = header.flags != 0 ? kAuthTrailerBytes : 0;
   if (header.kind == MessageKind::kReply) {
     ++n_replies;
-    reply.assign(message, message + length);
+    const bool repeated = sent == std::vector<uint8_t>(message, message + length);
+    sent.assign(message, message + length);
+    reply.assign(message, message + length - trailer);
+    const bool ends =
+        is(header.opcode, Request::kPair) || is(header.opcode, Request::kFactoryReset);
+    if (ends && !repeated && status_of(reply) == Status::kOk) board->reply_ends_authentication();
   } else {
     FUZZ_CHECK(header.kind == MessageKind::kEvent);
-    FUZZ_CHECK(open && header.session == id && header.sequence == next_event);
-    ++next_event;
+    check_event(header, payload, length, message);
     const Event event = static_cast<Event>(header.opcode);
     if (event == Event::kPrediction) check_prediction(payload);
     if (event == Event::kNotice) check_notice(payload);
@@ -80,6 +99,21 @@ bool CheckedLink::send(const uint8_t* message, uint32_t length) {
     shadow->take(event, payload);
   }
   return !stuck;
+}
+
+// In a live session it has its MAC, and nobody is told who may not read.
+void CheckedLink::check_event(const MessageHeader& header, ByteReader payload, uint32_t length,
+                              const uint8_t* message) {
+  ++access->events;
+  FUZZ_CHECK(open && header.session == id);
+  FUZZ_CHECK(header.sequence == static_cast<uint16_t>(access->events));
+  if (header.flags != 0) {
+    FUZZ_CHECK(access->live() && access->is_right(access->events, nullptr, message, length));
+  } else {
+    FUZZ_CHECK(!access->live());
+  }
+  FUZZ_CHECK(board->may_read(access == &board->access[0] ? 0 : 1));
+  FUZZ_CHECK(payload.remaining() > 0);
 }
 
 bool CheckedPort::notify(GattCharacteristic characteristic, const uint8_t* value, uint32_t length) {
@@ -111,14 +145,19 @@ Bench::Bench(KeptModel* model, const Equipment& equipment)
   identity.boot_id = kBootId;
   identity.board = "a board of a fuzzer";
   if (has.led) identity.capabilities = kCapabilityLed;
-  booted.begin(&device, identity, staging.data(), staging.length(), has.store ? &store : nullptr,
-               has.name ? &name : nullptr);
+  ServerParts parts;
+  parts.store = has.store ? &store : nullptr;
+  parts.name = has.name ? &name : nullptr;
+  parts.key = has.key ? &key : nullptr;
+  parts.random = has.key ? &random : nullptr;
+  booted.begin(&device, identity, staging.data(), staging.length(), parts);
 }
 
 Bench& bench(uint32_t index) {
-  static Bench* const benches[] = {new Bench(&kept_model(0), {true, true, true, false}),
-                                   new Bench(&kept_model(1), {true, false, false, true}),
-                                   new Bench(&kept_model(0), {false, false, true, true})};
+  static Bench* const benches[] = {new Bench(&kept_model(0), {true, true, true, false, true}),
+                                   new Bench(&kept_model(1), {true, false, false, true, true}),
+                                   new Bench(&kept_model(0), {false, false, true, true, true}),
+                                   new Bench(&kept_model(0), {true, true, true, false, false})};
   return *benches[index];
 }
 
@@ -130,18 +169,27 @@ BoardUnderTest::BoardUnderTest(Bench* bench)
       server(bench->booted),
       bench_(*bench),
       store_(bench->store) {
-  boot(&device, &kept, has.model);
+  bench->undo.resize(boot(&device, &kept, has.model));
+  device.keep_undo(bench->undo.data(), static_cast<uint32_t>(bench->undo.size()));
   flash.wipe();
-  const uint32_t n_learned = flash.n_pages() - kNamePages;
-  bench->learned_part.begin(&flash, 0, n_learned);
-  bench->name_part.begin(&flash, n_learned, kNamePages);
-  bench->name.begin(&bench->name_part, kFallback);
+  BoardRegion& region = bench->region;
+  region.begin(&flash);
+  bench->name.begin(&region.name, kFallback);
+  bench->key.begin(&region.key);
+  uint8_t seed[kSeedBytes];
+  for (uint32_t i = 0; i < kSeedBytes; ++i) seed[i] = static_cast<uint8_t>(i);
+  bench->random.begin(RandomSource::kHost, seed);
+  key_.kept = has.key;
+  key_.random = has.key;
   if (has.name) name_ = kFallback;
   if (has.store) {
-    FUZZ_CHECK(store_.begin(&bench->learned_part, kept.model.id, device.max_image_bytes(),
-                            nullptr) == Status::kOk);
+    FUZZ_CHECK(store_.begin(&region.learned, kept.model.id, device.max_image_bytes(), nullptr) ==
+               Status::kOk);
   }
   for (int i = 0; i < kMaxLinks; ++i) {
+    links[i].board = this;
+    links[i].access = &access[i];
+    access[i].physical = true;
     links[i].shadow = &bench->shadows[i];
     links[i].shadow->lose();
     server.attach(i, &links[i]);
@@ -149,6 +197,7 @@ BoardUnderTest::BoardUnderTest(Bench* bench)
 }
 
 void BoardUnderTest::use_gatt(uint32_t room) {
+  access[1].physical = false;
   port_.room = room;
   port_.link = &links[1];
   gatt_.begin(&server, 1, &port_);
@@ -233,7 +282,7 @@ MessageHeader BoardUnderTest::next_request(int link, uint8_t opcode) const {
   MessageHeader header;
   header.opcode = opcode;
   header.session = links[link].id;
-  header.sequence = static_cast<uint16_t>(peers[link].last_sequence + 1);
+  header.sequence = static_cast<uint16_t>(access[link].executed + 1);
   header.boot_id = kBootId;
   return header;
 }
@@ -242,12 +291,45 @@ bool BoardUnderTest::ask(int link, uint8_t opcode, const uint8_t* payload, uint3
   uint8_t message[kMaxMessageBytes];
   ByteWriter out(message, sizeof(message));
   begin_message(&out, next_request(link, opcode));
-  const uint32_t room = kMaxMessageBytes - kMessageHeaderBytes;
+  const uint32_t room = kMaxMessageBytes - kMessageHeaderBytes - kAuthTrailerBytes;
   if (length > 0) out.bytes(payload, length < room ? length : room);
-  const uint32_t n = end_message(&out);
+  uint32_t n = end_message(&out);
+  const bool sealed = access[link].live() || is(opcode, Request::kAuthenticate);
+  if (sealed && !is(opcode, Request::kHello)) n = seal(link, kToDevice, 0, message, n);
   const uint32_t before = links[link].n_replies;
   receive_message(link, message, n);
   return links[link].n_replies > before && status_of(links[link].reply) == Status::kOk;
+}
+
+uint32_t BoardUnderTest::seal(int link, uint8_t direction, uint64_t beyond, uint8_t* message,
+                              uint32_t length) const {
+  message[3] |= kFlagAuthenticated;
+  const uint16_t sequence = static_cast<uint16_t>(message[6] | message[7] << 8);
+  access[link].seal(direction, access[link].number_of(sequence) + beyond, message, length);
+  return length + kAuthTrailerBytes;
+}
+
+bool BoardUnderTest::authenticate(int link, uint8_t challenge) {
+  uint8_t bytes[kChallengeBytes];
+  memset(bytes, challenge, sizeof(bytes));
+  return ask(link, static_cast<uint8_t>(Request::kChallenge), bytes, sizeof(bytes)) &&
+         ask(link, static_cast<uint8_t>(Request::kAuthenticate), nullptr, 0);
+}
+
+void BoardUnderTest::pair() {
+  const uint8_t first[4] = {};
+  const bool physical = access[0].physical;
+  access[0].physical = true;
+  FUZZ_CHECK(ask(0, static_cast<uint8_t>(Request::kPair), first, sizeof(first)) == has.key);
+  access[0].physical = physical;
+}
+
+void BoardUnderTest::reply_ends_authentication() {
+  for (AccessShadow& each : access) each.forget();
+}
+
+bool BoardUnderTest::may_read(int link) const {
+  return access[link].physical || key_.reading_open || access[link].live();
 }
 
 ByteReader BoardUnderTest::body(int link) const {
@@ -275,21 +357,42 @@ void BoardUnderTest::deliver(int link, const uint8_t* message, uint32_t length,
   const Snapshot before(device);
   const uint32_t other_replies = links[1 - link].n_replies;
   const uint32_t replies = links[link].n_replies;
-  const bool hello = request && header.opcode == static_cast<uint8_t>(Request::kHello);
+  if (request && access[link].stale(now_ms())) lapse(link);
+  const bool hello = request && is(header.opcode, Request::kHello);
+  const bool good_hello = hello && payload.remaining() == 16 && header.flags == 0;
   // A HELLO of another session first of all ends the old one.
-  if (hello && payload.remaining() == 16) {
+  if (good_hello) {
     ByteReader reader = payload;
-    if (peers[link].nonce != reader.u64() || !peers[link].known) close(link);
+    if (peers[link].nonce != reader.u64() || !peers[link].known) {
+      close(link);
+      access[link].begin_session();
+    }
   }
-  const bool due = hello ? payload.remaining() == 16 : request;
+  const bool in_session = request && !hello && header.boot_id == kBootId && links[link].open &&
+                          header.session == links[link].id;
+  const AccessShadow::Verdict verdict = in_session
+                                            ? access[link].judge(header, message, length, now_ms())
+                                            : AccessShadow::Verdict::kHeard;
+  const bool heard = verdict == AccessShadow::Verdict::kHeard;
+  const bool sealed = request && in_session && heard && header.flags != 0;
+  const std::vector<uint8_t> mac(sealed ? message + length - kAuthTrailerBytes : message,
+                                 sealed ? message + length : message);
+  const Status need = request ? access[link].allowed(key_, header.opcode) : Status::kOk;
+  const bool by_touch = access[link].physical && is(header.opcode, Request::kFactoryReset);
+  const bool was_paired = key_.paired;
+  if (sealed && recorded.size() < kMostRecorded) recorded.emplace_back(message, message + length);
+  const bool due = hello ? good_hello : request && verdict != AccessShadow::Verdict::kIgnored;
   if (value != nullptr) {
     gatt_.on_write(port_.written, value, value_bytes, now_ms_);
   } else {
     server.receive(link, message, length, now_ms_);
   }
   const bool unchanged = before.still(device);
+  // What all of it is for.
+  if (was_paired && !sealed && !by_touch) FUZZ_CHECK(before.still_but_for_gaps(device));
   look_at_store();
-  const bool names = request && header.opcode == static_cast<uint8_t>(Request::kNameSet);
+  const bool names = request && (is(header.opcode, Request::kNameSet) ||
+                                 is(header.opcode, Request::kFactoryReset));
   FUZZ_CHECK(!has.name || names || name_ == bench_.name.text());
   FUZZ_CHECK(links[1 - link].n_replies == other_replies);
   FUZZ_CHECK(links[link].n_replies == replies + (due ? 1 : 0));
@@ -297,7 +400,7 @@ void BoardUnderTest::deliver(int link, const uint8_t* message, uint32_t length,
     FUZZ_CHECK(unchanged);
     return;
   }
-  const std::vector<uint8_t>& reply = links[link].reply;
+  const std::vector<uint8_t>& reply = links[link].sent;
   MessageHeader answer;
   ByteReader in;
   FUZZ_CHECK(parse_message(reply.data(), static_cast<uint32_t>(reply.size()), &answer, &in));
@@ -305,8 +408,25 @@ void BoardUnderTest::deliver(int link, const uint8_t* message, uint32_t length,
   FUZZ_CHECK(in.remaining() >= 12);
   if (hello) {
     check_hello(link, answer, payload);
+  } else if (!heard) {
+    FUZZ_CHECK(unchanged && answer.flags == 0 && reply[2] == header.opcode);
+    check_unheard(link, verdict);
   } else {
-    check_reply(link, header, payload, unchanged);
+    FUZZ_CHECK(answer.flags == (sealed ? kFlagAuthenticated : 0) ||
+               (!links[link].reply.empty() && links[link].sent == peers[link].remembered));
+    check_reply(link, header, payload, unchanged, sealed ? mac.data() : nullptr, need);
+  }
+}
+
+void BoardUnderTest::check_unheard(int link, AccessShadow::Verdict verdict) const {
+  const Status status = status_of(links[link].reply);
+  ByteReader in = body(link);
+  FUZZ_CHECK(in.remaining() == kRefusalBytes);
+  in.bytes(sizeof(Refusal::where));
+  if (verdict == AccessShadow::Verdict::kLocked) {
+    FUZZ_CHECK(status == Status::kLocked && in.u32() > 0);
+  } else {
+    FUZZ_CHECK(status == Status::kNotAuthenticated);
   }
 }
 
@@ -319,36 +439,55 @@ void BoardUnderTest::check_hello(int link, const MessageHeader& answer, ByteRead
   if (!peer.known || peer.nonce != nonce) {
     for (const CheckedLink& any : links) FUZZ_CHECK(any.id != answer.session);
     peer = Peer();
-    wire.next_event = 1;
     wire.id = answer.session;
   }
   FUZZ_CHECK(answer.session == wire.id);
-  ByteReader in = body(link);
-  FUZZ_CHECK(in.u16() == peer.last_sequence);
-  FUZZ_CHECK(in.u16() == wire.limit);
-  in.u32();
-  FUZZ_CHECK(((in.u32() & kCapabilityModel) != 0) == has.model);
+  check_identity(link, body(link));
   peer.known = true;
   peer.nonce = nonce;
-  peer.heard_ms = now_ms_;
+  peer.heard_ms = now_ms();
   wire.open = true;
 }
 
+void BoardUnderTest::check_identity(int link, ByteReader in) const {
+  FUZZ_CHECK(in.remaining() == kOwnFieldsBytes);
+  FUZZ_CHECK(in.u16() == static_cast<uint16_t>(access[link].executed));
+  FUZZ_CHECK(in.u16() == links[link].limit);
+  in.u32();
+  FUZZ_CHECK(((in.u32() & kCapabilityModel) != 0) == has.model);
+  in.bytes(in.remaining() - 12);
+  check_access(link, in);
+}
+
+void BoardUnderTest::check_access(int link, ByteReader in) const {
+  const int flags = (key_.paired ? 1 : 0) | (access[link].live() ? 2 : 0) |
+                    (access[link].physical ? 4 : 0) | (key_.reading_open ? 0 : 8);
+  FUZZ_CHECK(in.u8() == flags);
+  in.bytes(3);
+  uint8_t id[kKeyIdBytes];
+  key_.id(id);
+  FUZZ_CHECK(memcmp(in.bytes(kKeyIdBytes), id, kKeyIdBytes) == 0);
+}
+
 void BoardUnderTest::check_reply(int link, const MessageHeader& header, ByteReader payload,
-                                 bool unchanged) {
+                                 bool unchanged, const uint8_t* mac, Status need) {
   CheckedLink& wire = links[link];
   Peer& peer = peers[link];
   const std::vector<uint8_t>& reply = wire.reply;
   const Status status = status_of(reply);
   ByteReader in = body(link);
   const bool in_session = header.boot_id == kBootId && wire.open && header.session == wire.id;
-  if (in_session) peer.heard_ms = now_ms_;
-  const uint16_t due = static_cast<uint16_t>(peer.last_sequence + 1);
-  const bool repeat = header.sequence == peer.last_sequence && !peer.remembered.empty();
-  if (in_session && repeat) {
-    FUZZ_CHECK(reply == peer.remembered);
+  if (in_session) peer.heard_ms = now_ms();
+  const uint64_t number = access[link].number_of(header.sequence);
+  const uint64_t due = access[link].executed + 1;
+  if (in_session && number + 1 == due && !peer.remembered.empty()) {
+    FUZZ_CHECK(wire.sent == peer.remembered);
     FUZZ_CHECK(unchanged);
     return;
+  }
+  if (mac != nullptr) {
+    const uint32_t n = static_cast<uint32_t>(wire.sent.size());
+    FUZZ_CHECK(access[link].is_right(number, mac, wire.sent.data(), n));
   }
   FUZZ_CHECK(reply[2] == header.opcode);
   ByteReader outcome(reply.data() + kMessageHeaderBytes + 4, 8);
@@ -363,18 +502,25 @@ void BoardUnderTest::check_reply(int link, const MessageHeader& header, ByteRead
     FUZZ_CHECK(status == Status::kRebooted);
   } else if (!in_session) {
     FUZZ_CHECK(status == Status::kNoSession);
-  } else if (header.sequence != due) {
-    FUZZ_CHECK(status == Status::kBadSequence && in.u32() == due);
+  } else if (number != due) {
+    FUZZ_CHECK(status == Status::kBadSequence && in.u32() == static_cast<uint16_t>(due));
   } else {
-    FUZZ_CHECK(status == Status::kUnknownRequest ||
-               (status <= Status::kOk && status >= Status::kBusy) || status == Status::kFlash);
-    FUZZ_CHECK(!has.model || status != Status::kNoModel);
-    if (!has.model && status != Status::kUnknownRequest) {
-      FUZZ_CHECK((status == Status::kNoModel) == is_about_learning(header.opcode));
+    access[link].was_executed(now_ms());
+    peer.remembered = wire.sent;
+    if (need != Status::kOk) {
+      FUZZ_CHECK(status == need);
+    } else {
+      const bool locked = is(header.opcode, Request::kChallenge) && access[link].locked(now_ms());
+      FUZZ_CHECK(status == Status::kUnknownRequest || status == Status::kFlash ||
+                 (status <= Status::kOk && status >= Status::kBusy) ||
+                 (locked && status == Status::kLocked));
+      FUZZ_CHECK(!has.model || status != Status::kNoModel);
+      if (!has.model && status != Status::kUnknownRequest) {
+        FUZZ_CHECK((status == Status::kNoModel) == is_about_learning(header.opcode));
+      }
     }
-    peer.last_sequence = due;
-    peer.remembered = reply;
     if (status == Status::kOk) check_granted(link, static_cast<Request>(header.opcode), payload);
+    if (is(header.opcode, Request::kFactoryReset)) check_reset_to_factory(status);
   }
   if (has.name) FUZZ_CHECK(name_ == bench_.name.text());
 }
@@ -412,11 +558,58 @@ void BoardUnderTest::check_granted(int link, Request opcode, ByteReader payload)
     case Request::kLocate:
       FUZZ_CHECK(has.led && server.locating(now_ms_) == (payload.u8() > 0));
       return;
+    case Request::kChallenge: {
+      ByteReader in = body(link);
+      FUZZ_CHECK(in.remaining() == kChallengeBytes && key_.random);
+      return access[link].was_challenged(key_, payload.here(), in.here(), links[link].id, kBootId);
+    }
+    case Request::kAuthenticate:
+      access[link].was_authenticated();
+      return check_identity(link, body(link));
+    case Request::kAccess: {
+      ByteReader in = body(link);
+      FUZZ_CHECK(in.remaining() == 28);
+      return check_access(link, in);
+    }
+    case Request::kAccessSet:
+      FUZZ_CHECK(key_.paired);
+      key_.reading_open = payload.u8() == 0;
+      for (int i = 0; i < kMaxLinks; ++i) {
+        if (!may_read(i)) links[i].shadow->lose();
+      }
+      return;
+    case Request::kPair: {
+      const bool rotates = payload.u8() != 0;
+      ByteReader in = body(link);
+      FUZZ_CHECK(key_.kept && key_.paired == rotates && in.remaining() == kKeyBytes);
+      FUZZ_CHECK(memcmp(in.here(), key_.key, kKeyBytes) != 0);
+      memcpy(key_.key, in.here(), kKeyBytes);
+      key_.paired = true;
+      ++key_.pairings;
+      return close(1 - link);
+    }
+    case Request::kFactoryReset:
+      return close(1 - link);
     case Request::kCondition:
       return check_condition(payload.u8(), body(link));
     default:
       return;
   }
+}
+
+// What is learned goes first and the key last, so that what is left has its key.
+void BoardUnderTest::check_reset_to_factory(Status status) {
+  if (status == Status::kFlash) half_reset_ = true;
+  if (has.name && status == Status::kFlash) name_ = bench_.name.text();
+  if (status != Status::kOk) return;
+  const bool random = key_.random;
+  key_ = KeyShadow();
+  key_.kept = key_.random = random;
+  saved_.clear();
+  half_reset_ = false;
+  if (has.name) name_ = kFallback;
+  FUZZ_CHECK(!has.key || !bench_.key.paired());
+  FUZZ_CHECK(device.state().counters.windows == 0 && device.state().classes.size == 0);
 }
 
 void BoardUnderTest::check_hardware(ByteReader in) const {
@@ -469,10 +662,14 @@ void BoardUnderTest::sense(const float sample[3], bool gap) {
 
 void BoardUnderTest::pass(uint32_t ms) {
   now_ms_ += ms;
+  passed_ms_ += ms;
   // Events may still go to the one link while the other is dropped.
   bool gone[kMaxLinks];
-  for (int i = 0; i < kMaxLinks; ++i) gone[i] = now_ms_ - peers[i].heard_ms > kPeerTimeoutMs;
+  for (int i = 0; i < kMaxLinks; ++i) gone[i] = now_ms() - peers[i].heard_ms > kPeerTimeoutMs;
   server.tick(now_ms_);
+  for (int i = 0; i < kMaxLinks; ++i) {
+    if (access[i].stale(now_ms())) lapse(i);
+  }
   look_at_store();
   for (int i = 0; i < kMaxLinks; ++i) {
     if (gone[i]) close(i);
@@ -501,11 +698,12 @@ void BoardUnderTest::check_store(Device* other) {
   if (!has.store) return;
   flash.fails_after = 0;
   StateStore after;
-  FUZZ_CHECK(after.begin(&bench_.learned_part, kept.model.id, device.max_image_bytes(), nullptr) ==
-             Status::kOk);
+  FUZZ_CHECK(after.begin(&bench_.region.learned, kept.model.id, device.max_image_bytes(),
+                         nullptr) == Status::kOk);
   std::vector<uint8_t> memory(device.max_image_bytes());
   const uint32_t n = static_cast<uint32_t>(memory.size());
   const Status status = restore(after, other, memory.data(), n, nullptr);
+  if (half_reset_ && status == Status::kNotFound) return;
   FUZZ_CHECK(status == (saved_.empty() ? Status::kNotFound : Status::kOk));
   if (!saved_.empty()) FUZZ_CHECK(export_of(*other) == saved_);
 }
@@ -513,8 +711,20 @@ void BoardUnderTest::check_store(Device* other) {
 void BoardUnderTest::check_name() {
   flash.fails_after = 0;
   BoardName after;
-  after.begin(&bench_.name_part, kFallback);
-  FUZZ_CHECK(!has.name || name_ == after.text());
+  after.begin(&bench_.region.name, kFallback);
+  FUZZ_CHECK(!has.name || half_reset_ || name_ == after.text());
+}
+
+void BoardUnderTest::check_key() {
+  FUZZ_CHECK(has.key || !key_.paired);
+  if (!has.key) return;
+  flash.fails_after = 0;
+  DeviceKey after;
+  after.begin(&bench_.region.key);
+  if (half_reset_ && !after.paired()) return;
+  FUZZ_CHECK(after.paired() == key_.paired && after.pairings() == key_.pairings);
+  FUZZ_CHECK(memcmp(after.key(), key_.key, kKeyBytes) == 0);
+  FUZZ_CHECK(after.reading_open() == key_.reading_open);
 }
 
 void BoardUnderTest::check_nothing_learned() const {
@@ -528,6 +738,15 @@ void BoardUnderTest::check_nothing_learned() const {
 void BoardUnderTest::close(int link) {
   links[link].open = false;
   links[link].shadow->lose();
+  // A key is not kept longer than it takes to hand it over.
+  std::vector<uint8_t>& remembered = peers[link].remembered;
+  if (!remembered.empty() && is(remembered[2], Request::kPair)) remembered.clear();
+}
+
+// A live session that nobody used.
+void BoardUnderTest::lapse(int link) {
+  access[link].expire(now_ms());
+  close(link);
 }
 
 void BoardUnderTest::follow(int link, const std::vector<uint8_t>& image) {

@@ -5,7 +5,9 @@
 //   u8 header: bit 0 model, bit 1 one SELF_TEST is executed, bits 2-3 and 4-5 what the links
 //   carry (kLimits), bit 6 what follows is checked too, bit 7 link 1 is a GATT service (bits 4-5
 //   then are of kRooms)
-//   u8 kind: bit 0 the board has no model
+//   u8 kind: bit 0 the board has no model, bit 1 it cannot keep a key; bit 2 it is paired at the
+//   start, bit 3 reading needs its key then, bits 4 and 5 the host at link 0 and 1 has shown to
+//   know it, bits 6 and 7 link 0 and 1 are radios
 //   then actions until the end: u8 action: bits 0-2 what (Action), bit 3 link, bits 4-7 variant;
 //   then what the action reads
 #include "board_under_test.h"
@@ -27,7 +29,8 @@ using tinyol::fuzz::FuzzInput;
 using tinyol::fuzz::Image;
 
 enum class Action : uint8_t {
-  kRequest,     // u8 opcode, u8 n, n bytes: the session's next request
+  kRequest,     // u8 opcode, u8 n, n bytes: the session's next request; variant bit 0: u8 seed of
+                // a challenge: before it the host authenticates
   kBytes,       // u8 n, n bytes as they are
   kOddRequest,  // as kRequest, with something unusual about it: the variant
   kSense,       // u8 n, u8 size, u8 seed: so many samples of noise; variant bit 0: after a gap,
@@ -41,7 +44,7 @@ enum class Action : uint8_t {
                 // bit 3 the image's own CRC is wrong
 };
 
-constexpr uint32_t kLimits[] = {512, 244, 185, 128};
+constexpr uint32_t kLimits[] = {512, 244, 185, 136};
 constexpr uint32_t kRooms[] = {20, 100, 182, 509};  // of a notification
 // A board's work is bounded so that an input takes milliseconds at most.
 constexpr uint32_t kMostSamples = 240;
@@ -73,7 +76,7 @@ class Play {
     const uint8_t variant = action >> 4;
     switch (static_cast<Action>(action & 7)) {
       case Action::kRequest:
-        return request();
+        return request(variant);
       case Action::kBytes:
         return bytes();
       case Action::kOddRequest:
@@ -94,7 +97,8 @@ class Play {
   }
 
  private:
-  void request() {
+  void request(uint8_t variant) {
+    if ((variant & 1) != 0) board_->authenticate(link_, input_->u8());
     const uint8_t opcode = input_->u8();
     uint32_t n;
     const uint8_t* payload = input_->bytes(input_->u8(), &n);
@@ -114,6 +118,7 @@ class Play {
     MessageHeader header = board_->next_request(link_, opcode);
     uint32_t trailer = 0;
     uint32_t wrong_length = 0;
+    if (variant == 13) return replay(opcode);
     switch (variant) {
       case 0:
         header.sequence -= 1;  // a repeat
@@ -153,11 +158,49 @@ class Play {
     ByteWriter out(message, sizeof(message));
     begin_message(&out, header);
     if (n > 0) out.bytes(payload, n);
-    end_message(&out);
+    uint32_t length = end_message(&out);
     if (wrong_length != 0) message[12] ^= 1;
     const uint8_t zeros[tinyol::kAuthTrailerBytes] = {};
     out.bytes(zeros, trailer);
-    board_->receive_message(link_, message, out.length());
+    length += trailer;
+    if (variant >= 10) length = sealed(variant, message, length);
+    board_->receive_message(link_, message, length);
+  }
+
+  // A MAC that is not quite right, or right behind something odd.
+  uint32_t sealed(uint8_t variant, uint8_t* message, uint32_t length) {
+    switch (variant) {
+      case 10: {  // one bit of the MAC
+        const uint32_t n = board_->seal(link_, tinyol::fuzz::kToDevice, 0, message, length);
+        message[length + length % tinyol::kAuthTrailerBytes] ^= 1;
+        return n;
+      }
+      case 11:  // the number is another
+        return board_->seal(link_, tinyol::fuzz::kToDevice, 1, message, length);
+      case 12:  // as the board itself would
+        return board_->seal(link_, tinyol::fuzz::kToHost, 0, message, length);
+      case 14: {  // the content was changed behind it
+        const uint32_t n = board_->seal(link_, tinyol::fuzz::kToDevice, 0, message, length);
+        message[length - 1] ^= 0x20;
+        return n;
+      }
+      case 15:  // all is right
+        return board_->seal(link_, tinyol::fuzz::kToDevice, 0, message, length);
+      default:  // a live session's request without one
+        return length;
+    }
+  }
+
+  // What was sent with a MAC comes again, on whatever link; or the board's own reply does.
+  void replay(uint8_t which) {
+    std::vector<uint8_t> message = board_->links[link_].sent;
+    if ((which & 128) != 0 && message.size() > 2) {
+      message[1] = static_cast<uint8_t>(tinyol::MessageKind::kRequest);
+    }
+    const size_t n = board_->recorded.size();
+    if ((which & 64) == 0 && n > 0) message = board_->recorded[which % n];
+    if (message.empty()) return;
+    board_->receive_message(link_, message.data(), static_cast<uint32_t>(message.size()));
   }
 
   void samples(bool gap, bool by_feed) {
@@ -239,7 +282,7 @@ class Play {
       out.u32(n);
       if (!board_->ask(link_, opcode_of(Request::kImageRead), payload, sizeof(payload))) {
         // More than the link carries, or dropped meanwhile.
-        FUZZ_CHECK(n + 28 > board_->links[link_].limit);
+        FUZZ_CHECK(n + 28 + 8 > board_->links[link_].limit);
         return;
       }
       ByteReader in = board_->body(link_);
@@ -252,7 +295,8 @@ class Play {
   }
 
   void upload(uint8_t variant) {
-    const uint32_t most = board_->links[link_].limit - tinyol::kMessageHeaderBytes - 4;
+    const uint32_t most =
+        board_->links[link_].limit - tinyol::kMessageHeaderBytes - tinyol::kAuthTrailerBytes - 4;
     const uint32_t asked = input_->u8() + kLeastChunk;
     const uint32_t chunk = asked < most ? asked : most;
     const uint32_t n_patches = input_->u8() & 15u;
@@ -300,11 +344,32 @@ class Play {
 
 }  // namespace
 
+namespace {
+
+void begin_paired(BoardUnderTest* board, Play* play, uint8_t kind) {
+  board->pair();
+  play->hello(1, 2);  // it was dropped
+  if ((kind & 8) != 0) {
+    const uint8_t shut[4] = {1};
+    FUZZ_CHECK(board->authenticate(0, 0));
+    FUZZ_CHECK(board->ask(0, opcode_of(Request::kAccessSet), shut, sizeof(shut)));
+    play->hello(0, 3);
+  }
+  if ((kind & 16) != 0) FUZZ_CHECK(board->authenticate(0, 1));
+  if ((kind & 32) != 0) FUZZ_CHECK(board->authenticate(1, 2));
+}
+
+}  // namespace
+
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t length) {
   FuzzInput input(data, length);
   const uint8_t header = input.u8();
-  const bool has_model = (input.u8() & 1) == 0;
-  BoardUnderTest board(&tinyol::fuzz::bench(has_model ? header & 1 : tinyol::fuzz::kKeptModels));
+  const uint8_t kind = input.u8();
+  const bool has_model = (kind & 1) == 0;
+  const uint32_t keyless = tinyol::fuzz::kKeptModels + 1;
+  BoardUnderTest board(&tinyol::fuzz::bench((kind & 2) != 0 ? keyless
+                                            : has_model     ? header & 1
+                                                            : tinyol::fuzz::kKeptModels));
   board.self_tests = (header & 2) != 0;
   board.links[0].limit = kLimits[header >> 2 & 3];
   board.links[1].limit = kLimits[header >> 4 & 3];
@@ -312,11 +377,15 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t length) {
   Play play(&input, &board);
   play.hello(0, 1);
   play.hello(1, 2);
+  if ((kind & 4) != 0 && board.has.key) begin_paired(&board, &play, kind);
+  if ((kind & 64) != 0) board.access[0].physical = false;
+  if ((kind & 128) != 0) board.access[1].physical = false;
   while (!input.at_end()) play.act();
   board.check_shadow(0);
   board.check_shadow(1);
   board.check_name();
-  if (!has_model) {
+  board.check_key();
+  if (!board.has.model) {
     board.check_nothing_learned();
     return 0;
   }

@@ -7,6 +7,8 @@ namespace fuzz {
 
 void Shadow::begin(KeptModel* kept, const Image& image) {
   FUZZ_CHECK(device_.load(kept->model, &kept->net, nullptr) == Status::kOk);
+  undo_.resize(device_.max_image_bytes());
+  device_.keep_undo(undo_.data(), static_cast<uint32_t>(undo_.size()));
   const uint32_t length = static_cast<uint32_t>(image.size());
   FUZZ_CHECK(device_.import_state(image.data(), length, nullptr) == Status::kOk);
   changes_.clear();
@@ -72,7 +74,7 @@ void Shadow::take_change(ByteReader in) {
   const uint32_t n = in.remaining();
   const uint8_t* payload = in.bytes(n);
   changes_.push_back({at, opcode, std::vector<uint8_t>(payload, payload + n)});
-  if (opcode == Request::kReset || opcode == Request::kSessionBegin) {
+  if (opcode == Request::kReset || opcode == Request::kUndo || opcode == Request::kSessionBegin) {
     make_changes_until(UINT64_MAX);
     FUZZ_CHECK(device_.state().counters.samples == at);
   }
@@ -151,6 +153,10 @@ void Shadow::make(const Change& change) {
     }
     case Request::kReset:
       status = device_.reset(nullptr);
+      break;
+    case Request::kUndo:
+      FUZZ_CHECK(in.u32() == 0);  // one that only says is not told
+      status = device_.undo(nullptr, nullptr);
       break;
     case Request::kSessionBegin: {  // another link's: ends what is under way
       const Image image = export_of(device_);

@@ -6,6 +6,7 @@
 #include <stdint.h>
 
 #include <deque>
+#include <vector>
 
 #include "kept_models.h"
 #include "state_checks.h"
@@ -52,6 +53,7 @@ class Shadow {
   void make(const Change& change);
 
   Device device_;
+  std::vector<uint8_t> undo_;
   std::deque<Change> changes_;  // still to be made
   std::vector<Notice> told_;    // that were told, and that its own windows had
   std::vector<Notice> expected_;

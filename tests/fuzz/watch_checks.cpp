@@ -78,6 +78,32 @@ void check_watch(const Device& device, ByteReader in) {
   for (int i = 0; i < 9; ++i) FUZZ_CHECK(finite(in.f32()));
 }
 
+// What a label contradicts, at the end of a reply.
+void check_contradiction(const Device& device, uint16_t truth, ByteReader* in) {
+  const int16_t index = static_cast<int16_t>(in->u16());
+  const uint16_t windows = in->u16();
+  const float confidence = in->f32();
+  FUZZ_CHECK(in->ok() && in->remaining() == 0);
+  FUZZ_CHECK(index >= kNoClass && index < device.state().classes.size && index != truth);
+  FUZZ_CHECK((index == kNoClass) == (windows == 0));
+  FUZZ_CHECK(windows == 0 ? confidence == 0.0f
+                          : confidence >= kSureConfidence && confidence <= 1.0f);
+}
+
+void check_undone(const Device& device, bool only_say, ByteReader in) {
+  constexpr uint32_t kUndoneBytes = 44;
+  FUZZ_CHECK(in.remaining() == kUndoneBytes && in.u8() > 0 && in.u8() == 0);
+  FUZZ_CHECK(static_cast<int16_t>(in.u16()) >= kNoClass);
+  in.u64();
+  for (int i = 0; i < 4; ++i) in.u32();
+  FUZZ_CHECK(in.bytes(kMaxNameBytes + 1)[kMaxNameBytes] == 0);
+  if (only_say) return;
+  FUZZ_CHECK(device.current_label() == kNoClass && device.learner().fine_tune_left() == 0);
+  FUZZ_CHECK(device.learner().calibration().windows_left == 0);
+  Undone nothing;
+  FUZZ_CHECK(device.would_undo(&nothing, nullptr) == Status::kNotFound);
+}
+
 }  // namespace
 
 void check_lasting(const Device& device, Request request, ByteReader payload, ByteReader reply) {
@@ -91,6 +117,20 @@ void check_lasting(const Device& device, Request request, ByteReader payload, By
       return check_unknowns(state.unknown, reply);
     case Request::kWatch:
       return check_watch(device, reply);
+    case Request::kLabel: {
+      const uint16_t truth = payload.u16();
+      return check_contradiction(device, truth, &reply);
+    }
+    case Request::kLabelBack: {
+      const uint16_t truth = payload.u16();
+      FUZZ_CHECK(reply.u16() <= payload.u16() && reply.u16() == 0);
+      return check_contradiction(device, truth, &reply);
+    }
+    case Request::kFineTune:
+      FUZZ_CHECK(reply.u32() <= 1 && reply.ok() && reply.remaining() == 0);
+      return;
+    case Request::kUndo:
+      return check_undone(device, payload.u8() == 1, reply);
     case Request::kRelearn: {
       const uint16_t index = payload.u16();
       const uint16_t lessons = reply.u16();
@@ -110,6 +150,7 @@ void check_lasting(const Device& device, Request request, ByteReader payload, By
       const uint32_t windows = payload.u32();
       FUZZ_CHECK(device.learner().calibration().windows_left == windows);
       FUZZ_CHECK(windows == 0 || device.learner().fine_tune_left() == steps);
+      FUZZ_CHECK(reply.u32() <= 1 && reply.ok() && reply.remaining() == 0);
       return;
     }
     case Request::kUnknownName: {

@@ -19,6 +19,7 @@ from tinyol_sim.errors import ModelError
 from tinyol_sim.frozen_net.tflite_file import naming_damage, open_tflite, with_outputs
 from tinyol_sim.frozen_net.tflite_operators import SUPPORTED_OPERATORS, check_operator
 from tinyol_sim.frozen_net.tflite_taps import LastLayer, Taps, find_taps, last_layer
+from tinyol_sim.text import one_line
 
 __all__ = [
     "LastLayer",
@@ -83,7 +84,7 @@ class Tensor:
     @property
     def label(self) -> str:
         """How messages name it."""
-        return f"tensor {self.index} '{self.name}'"
+        return f"tensor {self.index} '{one_line(self.name)}'"
 
 
 @dataclass(frozen=True)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import io
 import math
 import zipfile
-import zlib
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tinyol_sim.errors import RecordingError
+from tinyol_sim.npz_arrays import read_npz
 from tinyol_sim.recording_formats.labels import class_name_problem
 from tinyol_sim.recording_formats.parsed import G_PER_UNIT, Parsed, to_float32_g
 
@@ -20,8 +20,6 @@ if TYPE_CHECKING:
     from tinyol_sim.recordings import Recording
 
 FORMAT_VERSION = 1
-# What zipfile and numpy raise for bytes that were changed; NotImplementedError is a RuntimeError.
-_DAMAGE = (zipfile.BadZipFile, zlib.error, EOFError, MemoryError, RuntimeError)
 _KEYS = ("tinyol_recording", "samples", "rate_hz", "units", "labels", "label_names", "gaps")
 
 
@@ -85,22 +83,15 @@ def to_bytes(recording: Recording) -> bytes:
 
 def _load(path: Path) -> dict[str, NDArray[Any]]:
     try:
-        data = io.BytesIO(path.read_bytes())
+        data = path.read_bytes()
     except OSError as error:
         raise RecordingError(f"{path}: {error.strerror or error}") from None
-    if not zipfile.is_zipfile(data):
+    if not zipfile.is_zipfile(io.BytesIO(data)):
         raise RecordingError(f"{path}: no .npz file, or one that was cut short")
-    data.seek(0)
     try:
-        with np.load(data, allow_pickle=False) as archive:
-            arrays = {key: archive[key] for key in _KEYS if key in archive.files}
-    except (*_DAMAGE, ValueError, KeyError) as error:
-        reason = str(error)[:100] or type(error).__name__  # zipfile may quote the whole file
-        raise RecordingError(f"{path}: the .npz file is damaged: {reason}") from None
-    for key, array in arrays.items():
-        if not isinstance(array, np.ndarray):  # a member that does not begin as an array does
-            raise RecordingError(f"{path}: {key} is no array")
-    return arrays
+        return read_npz(data, _KEYS)
+    except RecordingError as error:
+        raise RecordingError(f"{path}: {error}") from None
 
 
 def _scalar(path: Path, arrays: dict[str, NDArray[Any]], key: str, default: Any) -> Any:

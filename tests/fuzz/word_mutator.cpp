@@ -1,5 +1,5 @@
-// Images are made of words: half of the changes are to one of them, or to a half or a byte of it,
-// by what is likely to matter.
+// State images, model images and net blobs are made of words: half of the changes are to one of
+// them, or to a half or a byte of it, by what is likely to matter.
 #include <stddef.h>
 #include <stdint.h>
 #include <string.h>
@@ -8,7 +8,7 @@ extern "C" size_t LLVMFuzzerMutate(uint8_t* data, size_t length, size_t most);
 
 namespace {
 
-constexpr size_t kHeader = 1;  // of the input, before the image
+constexpr size_t kHeader = 1;  // of the input, before them
 constexpr uint32_t kTelling[] = {
     0,          1,          2,          0x7F,       0xFF,       0x8000,     0xFFFF,     0x10000,
     0x7FFFFFFF, 0x80000000, 0xFFFFFFFF, 0x3F800000, 0x7F800000, 0xFF800000, 0x7FC00000, 0x7F7FFFFF,

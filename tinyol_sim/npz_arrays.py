@@ -1,0 +1,43 @@
+"""The arrays of an .npz file that may come from anywhere."""
+
+from __future__ import annotations
+
+import io
+import warnings
+from collections.abc import Iterable
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .errors import RecordingError
+
+_LAST_CHARACTER = 0x10FFFF  # of Unicode
+
+
+def read_npz(data: bytes, names: Iterable[str]) -> dict[str, NDArray[Any]]:
+    """Those of the named arrays that are there; RecordingError says why there are none."""
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # a header as Python 2 wrote it, or what looks so
+            with np.load(io.BytesIO(data), allow_pickle=False) as archive:
+                arrays = {name: archive[name] for name in names if name in archive.files}
+    # numpy reads a header as Python source: what was changed can raise anything (SyntaxError,
+    # tokenize's and zlib's errors, RecursionError, MemoryError).
+    except Exception as error:
+        reason = " ".join(str(error).split())[:100]  # zipfile may quote the whole file
+        reason = reason or type(error).__name__
+        raise RecordingError(f"the .npz file is damaged: {reason}") from None
+    for name, array in arrays.items():
+        if not isinstance(array, np.ndarray):  # a member that does not begin as an array does
+            raise RecordingError(f"{name} is no array")
+        if array.dtype.kind == "U" and not _is_text(array):
+            raise RecordingError(f"the .npz file is damaged: {name} holds what is no text")
+    return arrays
+
+
+def _is_text(array: NDArray[Any]) -> bool:
+    """Whether its words of 32 bits are characters: numpy does not look before Python stumbles."""
+    order = ">" if array.dtype.str[0] == ">" else "<"
+    words = np.frombuffer(array.tobytes(), np.dtype(f"{order}u4"))
+    return not np.any(words > _LAST_CHARACTER)
