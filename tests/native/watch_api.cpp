@@ -139,7 +139,7 @@ int tinyol_watch_read(tinyol_watch* watch, int section, const uint8_t* data, uin
       status = DriftMonitor::read(&in, watch ? &watch->drift : nullptr, &refusal);
       break;
     case kUnkn:
-      status = UnknownEvents::read(&in, n, watch ? &watch->unknown : nullptr, &refusal);
+      status = UnknownEvents::read(&in, n, UINT64_MAX, watch ? &watch->unknown : nullptr, &refusal);
       break;
     case kRlsp:
       status = RecursiveLeastSquares::read(&in, n, watch ? &watch->rls : nullptr, &refusal);
