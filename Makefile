@@ -3,11 +3,13 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 FUZZ_RUNS ?= 10000000
+PINNED ?= yes
+COOL_DOWN ?= 7 days
 CXX_SOURCES := $(shell find firmware tinyol_sim/csrc tests -name .pio -prune -o \( -name '*.h' -o -name '*.cpp' -o -name '*.ino' \) -print 2>/dev/null)
 BUILD_INPUTS := $(CXX_SOURCES) tinyol_sim/_build.py setup.py pyproject.toml
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-long fuzz lint format bench size notebooks dist system-deps clean
+.PHONY: help demo test test-long test-sanitized fuzz soak lint format bench size notebooks dist lock audit system-deps clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 16
@@ -17,13 +19,25 @@ demo: $(VENV)/.emulator ## set up, replay the shipped recording, and verify it o
 	$(BIN)/tinyol verify --device emu: --fine-tune 600
 
 test: $(VENV)/.test lint ## set up, check style and types, and run every test
-	$(BIN)/python -m pytest
+	@mkdir -p build && nice $(BIN)/python tests/sanitized.py --core -q >build/sanitized.log 2>&1 & \
+	sanitized=$$!; trap 'kill $$sanitized 2>/dev/null' EXIT INT TERM; \
+	$(BIN)/python -m pytest; plain=$$?; \
+	echo "--- the tests of what takes strangers' bytes apart, with the core under ASan and UBSan:"; \
+	if wait $$sanitized; then tail -n 2 build/sanitized.log; \
+	else cat build/sanitized.log; plain=1; fi; \
+	exit $$plain
+
+test-sanitized: $(VENV)/.test ## the same tests with the core under ASan and UBSan; long
+	$(BIN)/python tests/sanitized.py
 
 test-long: $(VENV)/.test ## the tests that take minutes: 100,000 windows each on QEMU, all levels
 	$(BIN)/python -m pytest -m long
 
-fuzz: $(VENV)/.test ## fuzz server and images for hours, or FUZZ_RUNS=100000; needs clang
+fuzz: $(VENV)/.test ## fuzz server, images, nets and readers of files for hours, or FUZZ_RUNS=100000
 	$(BIN)/python tests/fuzz/run.py --runs $(FUZZ_RUNS)
+
+soak: $(VENV)/.test ## 100 million windows, 30 days of link churn; SOAK="--windows 1000000 year"
+	$(BIN)/python tests/endurance/soak.py $(SOAK)
 
 lint: $(VENV)/.lint ## ruff, mypy --strict and clang-format
 	$(BIN)/ruff check .
@@ -46,9 +60,15 @@ size: $(VENV)/.installed ## RAM and code size of the core for a board
 notebooks: $(VENV)/.notebooks ## run the four notebooks, minutes long, into reports/notebooks
 	. ./$(VENV)/compiler && $(BIN)/python notebooks/execute.py
 
-dist: $(VENV)/.test ## source distribution and wheel in dist/
-	$(BIN)/python -m pip install -q build
-	. ./$(VENV)/compiler && $(BIN)/python -m build -q
+dist: $(VENV)/.installed $(VENV)/.maintain ## source distribution and wheel in dist/
+	. ./$(VENV)/compiler && $(BIN)/python -m build -q --no-isolation
+
+lock: $(VENV)/.maintain ## resolve and hash every dependency anew into requirements/
+	$(BIN)/python requirements/lock.py --cool-down "$(COOL_DOWN)"
+
+audit: $(VENV)/.maintain ## ask PyPI for known weaknesses of what requirements/ pins
+	$(BIN)/pip-audit --strict --disable-pip --require-hashes \
+	  $(addprefix -r ,$(wildcard requirements/*.txt))
 
 system-deps: ## what only root can install: cross compiler, emulator, fuzzer (apt)
 	apt-get update -qq
@@ -73,24 +93,42 @@ $(BIN)/pip:
 $(VENV)/compiler: $(BIN)/pip tinyol_sim/_compiler.py
 	@$(BIN)/python tinyol_sim/_compiler.py > $@.tmp && mv $@.tmp $@
 
-$(VENV)/.installed: $(VENV)/compiler $(BUILD_INPUTS)
-	. ./$(VENV)/compiler && $(BIN)/python -m pip install -q -e .
+# Pinned: the versions of requirements/, every file by its hash, no package's own code run to build
+# it. `make PINNED=no ...` takes what the index has, unchecked.
+ifeq ($(PINNED),yes)
+install = $(BIN)/python -m pip install -q --require-hashes --only-binary :all: \
+  -r requirements/$(1).txt || { sh requirements/refused.sh $(1) $(BIN)/python; exit 1; }
+project = $(BIN)/python -m pip install -q --no-deps --no-build-isolation -e .
+else
+comma := ,
+install = . ./$(VENV)/compiler && $(BIN)/python -m pip install -q -e '.$(if $(2),[$(subst +,$(comma),$(2))])'
+project = true
+endif
+
+$(VENV)/.installed: $(VENV)/compiler $(BUILD_INPUTS) requirements/runtime.txt
+	@$(call install,runtime)
+	. ./$(VENV)/compiler && $(project)
 	@touch $@
 
-$(VENV)/.emulator: $(VENV)/.installed
-	. ./$(VENV)/compiler && $(BIN)/python -m pip install -q -e '.[emulator]'
+$(VENV)/.emulator: $(VENV)/.installed requirements/emulator.txt
+	@$(call install,emulator,plots+emulator)
 	@touch $@
 
-$(VENV)/.notebooks: $(VENV)/.installed
-	. ./$(VENV)/compiler && $(BIN)/python -m pip install -q -e '.[notebooks,train,emulator]'
+$(VENV)/.notebooks: $(VENV)/.installed requirements/test.txt
+	@$(call install,test,plots+notebooks+train+emulator)
 	@touch $@
 
-$(VENV)/.lint: $(VENV)/.installed
-	. ./$(VENV)/compiler && $(BIN)/python -m pip install -q -e '.[lint]'
+$(VENV)/.lint: $(VENV)/.installed requirements/lint.txt
+	@$(call install,lint,plots+lint)
+	@touch $@
+
+$(VENV)/.maintain: $(BIN)/pip requirements/maintain.txt
+	$(BIN)/python -m pip install -q --require-hashes -r requirements/maintain.txt
 	@touch $@
 
 # Without the references the tests that need them say so and are skipped.
-$(VENV)/.test: $(VENV)/.installed tests/reference.txt
-	. ./$(VENV)/compiler && $(BIN)/python -m pip install -q -e '.[test,ble-test,train,emulator,notebooks]'
-	-$(BIN)/python -m pip install -q --no-deps -r tests/reference.txt
+$(VENV)/.test: $(VENV)/.installed requirements/test.txt requirements/reference.txt
+	@$(call install,test,plots+test+ble-test+train+emulator+notebooks)
+	-$(BIN)/python -m pip install -q --no-deps $(if $(filter yes,$(PINNED)),--require-hashes \
+	  -r requirements/reference.txt,-r tests/reference.txt)
 	@touch $@

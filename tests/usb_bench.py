@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import select
-import struct
 import sys
 import time
 import tty
@@ -15,7 +14,7 @@ from typing import Any
 import numpy as np
 from boards_with_flash import MemoryFlash
 from pty_board import PtyBoard
-from wire_by_hand import HELLO, SELF_TEST, decode_frame
+from wire_by_hand import SELF_TEST, decode_frame
 
 from tinyol_host.ports import Port
 from tinyol_sim._core import ffi, lib
@@ -25,8 +24,7 @@ from tinyol_sim.refusals import new_refusal
 SERIAL = "768275C7726D618B"
 REPLY = 2
 BODY = 28  # behind header and outcome
-CAPABILITIES, BOARD_NAME = BODY + 8, BODY + 48
-KERNELS, TFLM, SENSOR = 1, 2, 4
+KERNELS, TFLM = 1, 2
 
 
 class NanoAtPty(PtyBoard):
@@ -39,13 +37,20 @@ class NanoAtPty(PtyBoard):
         sensor: bool = True,
         broken: bool = False,
         tflm: bool = False,
+        flash: MemoryFlash | None = None,
     ) -> None:
         super().__init__(bundle)
-        self.flash = MemoryFlash(16, 4096)  # must outlive the board
+        self.bundle = bundle
+        self.flash = flash or MemoryFlash(16, 4096)  # must outlive the board
         lib.tinyol_board_attach_flash(self._board, self.flash.handle, new_refusal())
-        if sensor and hasattr(lib, "tinyol_board_give_sensor"):
+        if sensor:
             lib.tinyol_board_give_sensor(self._board, bundle.pipeline.rate_hz)
-        self.name, self.sensor, self.broken, self.tflm = name, sensor, broken, tflm
+        lib.tinyol_board_be(self._board, name.encode(), TFLM if tflm else KERNELS)
+        self.sensor, self.broken = sensor, broken
+
+    def with_the_same_flash(self) -> NanoAtPty:
+        """As after an upload that leaves the flash's last pages alone."""
+        return NanoAtPty(self.bundle, flash=self.flash)
 
     def _pump(self) -> None:
         unfinished, out, framed = b"", ffi.new("uint8_t[512]"), ffi.new("uint8_t[524]")
@@ -62,23 +67,11 @@ class NanoAtPty(PtyBoard):
                 now_ms = time.monotonic_ns() // 1_000_000 & 0xFFFFFFFF
                 lib.tinyol_board_receive(self._board, 0, message, len(message), now_ms)
             while length := lib.tinyol_board_take(self._board, 0, out):
-                message = self._as_nano(bytearray(ffi.buffer(out, length)))
+                message = bytearray(ffi.buffer(out, length))
+                if self.broken and bytes(message[1:3]) == bytes([REPLY, SELF_TEST]):
+                    message[BODY + 4] ^= 1
                 size = lib.tinyol_encode_frame(bytes(message), length, framed)
                 os.write(self._master, ffi.buffer(framed, size))
-
-    def _as_nano(self, message: bytearray) -> bytearray:
-        if message[1] != REPLY or len(message) <= BODY:
-            return message
-        if message[2] == HELLO:
-            (capabilities,) = struct.unpack_from("<I", message, CAPABILITIES)
-            capabilities |= SENSOR if self.sensor else 0
-            if self.tflm:
-                capabilities ^= KERNELS | TFLM
-            struct.pack_into("<I", message, CAPABILITIES, capabilities)
-            struct.pack_into("<16s", message, BOARD_NAME, self.name.encode())
-        if message[2] == SELF_TEST and self.broken:
-            message[BODY + 4] ^= 1
-        return message
 
 
 class OtherSketch(PtyBoard):

@@ -3,40 +3,34 @@
 report.html    everything, in one file that needs nothing else and runs no script
 timeline.png  error.png  f1.png  confusion.png    its plots, where there is something to draw
 windows.csv    one line a window; windows_csv.py says what is in it
+
+Without matplotlib (the extra `plots`) there are no plots, and the page says so.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
-
-from matplotlib.figure import Figure
 
 from tinyol_sim.errors import TinyOLError
 from tinyol_sim.files import write_whole
 from tinyol_sim.replay import ReplayResult
-from tinyol_sim.reporting.plot_style import DARK, LIGHT, Theme, plotting, to_png
-from tinyol_sim.reporting.plots import confusion_matrix, error_histogram, f1_by_step
 from tinyol_sim.reporting.replay_summary import summarise
 from tinyol_sim.reporting.report_html import Picture, render_html
-from tinyol_sim.reporting.timeline_plot import timeline, timeline_remarks
 from tinyol_sim.reporting.windows_csv import windows_csv
+
+NO_MATPLOTLIB = "no plots: matplotlib is not installed (pip install 'tinyol[plots]')"
 
 
 @dataclass(frozen=True)
 class _Plot:
-    """name: of its file; caption: what it shows; draw: a figure, or why there is none.
-
-    remarks: what else the caption says of this replay's figure.
-    """
+    """name: of its file and its drawing; caption: what it shows."""
 
     name: str
     title: str
     caption: str
-    draw: Callable[[ReplayResult, Theme], Figure | str]
-    remarks: Callable[[ReplayResult], str] = lambda result: ""
 
 
 _PLOTS = (
@@ -49,15 +43,12 @@ _PLOTS = (
         " row that no class explains; their score is the novelty. Moved: the sensor hangs otherwise"
         " than it did, so that it wants a calibration. Changed: the error's level has shifted, so"
         " that it wants fine-tuning, or its classes to be learned anew.",
-        timeline,
-        timeline_remarks,
     ),
     _Plot(
         "error",
         "Reconstruction error before and after fine-tuning",
         "The same windows through the frozen net and through the fine-tuned layer, which is asked"
         " before it learns from them. The end of fine-tuning is the last quarter of its steps.",
-        error_histogram,
     ),
     _Plot(
         "f1",
@@ -65,15 +56,21 @@ _PLOTS = (
         "Each window is predicted before it is learned from. Dotted lines mark where a class was"
         " shown first; the curve begins with the second class. A class that is shown for long"
         " flatters F1: what counts is what happens where the label changes.",
-        f1_by_step,
     ),
     _Plot(
         "confusion",
         "Confusion matrix",
         "Labelled windows by label and prediction; percentages are of the label.",
-        confusion_matrix,
     ),
 )
+
+
+def can_draw() -> bool:
+    """Whether matplotlib is there."""
+    try:
+        return find_spec("matplotlib") is not None
+    except ValueError:  # kept out of this process on purpose
+        return False
 
 
 def write_report(
@@ -117,11 +114,12 @@ def write_report(
 
 
 def _picture(plot: _Plot, result: ReplayResult) -> Picture:
-    images = []
-    with plotting():
-        for theme in (LIGHT, DARK):
-            figure = plot.draw(result, theme)
-            if isinstance(figure, str):
-                return Picture(plot.name, plot.title, figure)
-            images.append(to_png(figure))
-    return Picture(plot.name, plot.title, plot.caption + plot.remarks(result), *images)
+    if not can_draw():
+        return Picture(plot.name, plot.title, NO_MATPLOTLIB)
+    from tinyol_sim.reporting import drawings
+
+    drawn = drawings.draw(plot.name, result)
+    if isinstance(drawn, str):
+        return Picture(plot.name, plot.title, drawn)
+    caption = plot.caption + drawings.remarks(plot.name, result)
+    return Picture(plot.name, plot.title, caption, *drawn)

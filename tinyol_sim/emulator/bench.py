@@ -71,7 +71,7 @@ class PartCost:
 
 @dataclass(frozen=True)
 class Costs:
-    """What the learning parts take by themselves."""
+    """What the learning parts, or those of authentication, take by themselves."""
 
     parts: list[PartCost]
     ram: dict[str, int]  # bytes of each struct, built with COST_CAPACITIES
@@ -109,9 +109,16 @@ def count_instructions(
 
 
 def count_costs(
-    *, compiler: str | None = None, optimize: str = "-O2", machine: str = "unicorn"
+    *,
+    compiler: str | None = None,
+    optimize: str = "-O2",
+    machine: str = "unicorn",
+    program: str = "cost_main",
 ) -> Costs:
-    """What each learning part takes by itself, from the cost image; no model has a say in it.
+    """What each part takes by itself, from a cost image; no model has a say in it.
+
+    Args:
+        program: "cost_main", the learning parts; "cost_access_main", those of authentication.
 
     Raises:
         EmulatorError: compiler or emulator missing.
@@ -120,7 +127,7 @@ def count_costs(
         None,
         compiler=compiler,
         optimize=optimize,
-        program="cost_main",
+        program=program,
         capacities=COST_CAPACITIES,
     )
     parts: list[PartCost] = []

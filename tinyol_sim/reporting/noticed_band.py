@@ -9,7 +9,8 @@ from matplotlib.axes import Axes
 
 from tinyol_sim.replay import ReplayResult
 from tinyol_sim.reporting.notices import KINDS, Notice
-from tinyol_sim.reporting.plot_style import Theme, style
+from tinyol_sim.reporting.plot_style import style
+from tinyol_sim.reporting.theme import Theme
 
 _ROW_IN = 0.2
 _LEAST_SHARE = 0.002  # of the width: a shorter bar would not be seen

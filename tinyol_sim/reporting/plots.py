@@ -18,13 +18,13 @@ from tinyol_sim.replay import ReplayResult
 from tinyol_sim.reporting import scores
 from tinyol_sim.reporting.error_groups import ErrorGroup, error_groups, threshold_of
 from tinyol_sim.reporting.plot_style import (
-    Theme,
     contrasting,
     log_ticks,
     new_figure,
     style,
     threshold_line,
 )
+from tinyol_sim.reporting.theme import Theme
 
 MAX_GROUPS = 10
 ONE_CLASS = "There was one class only, so there was nothing to mistake it for: no F1 by step."

@@ -14,7 +14,6 @@ from typing import Any
 
 from tinyol_sim.replay import LEARN, ReplayResult
 from tinyol_sim.reporting.flat_text import flattened
-from tinyol_sim.reporting.plot_style import DARK, DPI, LIGHT, PAGE_DPI, Theme
 from tinyol_sim.reporting.replay_summary import (
     CLASS_COLUMNS,
     ERROR_COLUMNS,
@@ -25,6 +24,7 @@ from tinyol_sim.reporting.replay_summary import (
     notice_rows,
     short_float,
 )
+from tinyol_sim.reporting.theme import DARK, DPI, LIGHT, PAGE_DPI, Theme
 from tinyol_sim.settings import SETTINGS
 from tinyol_sim.text import printable
 

@@ -14,7 +14,8 @@ from tinyol_sim.replay import ReplayResult
 from tinyol_sim.reporting.error_groups import NO_LABEL
 from tinyol_sim.reporting.noticed_band import band_height, draw_noticed
 from tinyol_sim.reporting.notices import notices
-from tinyol_sim.reporting.plot_style import WIDTH_IN, Theme, contrasting, new_figure, style
+from tinyol_sim.reporting.plot_style import contrasting, new_figure, style
+from tinyol_sim.reporting.theme import WIDTH_IN, Theme
 from tinyol_sim.reporting.trace_plot import MAX_COLUMNS, draw_errors, draw_scores, has_scores
 
 MAX_GAPS = 60  # more gaps than this would hide what they part

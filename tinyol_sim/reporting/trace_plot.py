@@ -8,7 +8,8 @@ from numpy.typing import NDArray
 
 from tinyol_sim.replay import ReplayResult
 from tinyol_sim.reporting.error_groups import DETECTOR, threshold_of
-from tinyol_sim.reporting.plot_style import Theme, log_ticks, style, threshold_line
+from tinyol_sim.reporting.plot_style import log_ticks, style, threshold_line
+from tinyol_sim.reporting.theme import Theme
 
 MAX_COLUMNS = 1500  # more windows than this are shown by their shares and quantiles
 MAX_DOTS = 100  # up to as many windows each gets a dot

@@ -16,14 +16,13 @@ from matplotlib.axes import Axes
 from numpy.typing import ArrayLike, NDArray
 
 from tinyol_sim.reporting.plot_style import (
-    LIGHT,
-    WIDTH_IN,
     contrasting,
     new_figure,
     plotting,
     style,
     to_png,
 )
+from tinyol_sim.reporting.theme import LIGHT, WIDTH_IN
 
 PAGE_PIXELS = 900
 

@@ -1,4 +1,4 @@
-"""`tinyol bench`: what a window and each learning part cost on a Cortex-M4F, counted exactly."""
+"""`tinyol bench`: what a window, each learning part and authentication cost on a Cortex-M4F."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ def _parse_device(context: click.Context, parameter: click.Parameter, text: str)
 @json_option
 def bench(model: Path | None, options: dict[str, str], as_json: bool) -> None:
     """Count instructions on an emulated Cortex-M4F: a window of the bundle MODEL, stage by stage,
-    and each learning part by itself, with its RAM.
+    each learning part by itself, with its RAM, and what it takes to check who is teaching.
 
     Without MODEL, the bundle that ships for 119 Hz. Counts are exact; cycles and microseconds are
     estimates.
@@ -73,10 +73,15 @@ def bench(model: Path | None, options: dict[str, str], as_json: bool) -> None:
         optimize=optimize,
         machine=machine,
     )
-    costs = count_costs(compiler=compiler, optimize=optimize, machine=machine)
+    costs, access = (
+        count_costs(compiler=compiler, optimize=optimize, machine=machine, program=program)
+        for program in ("cost_main", "cost_access_main")
+    )
     if as_json:
         window = {name: asdict(count) for name, count in counts.items()}
-        click.echo(json.dumps({"window": window, **asdict(costs)}, indent=2))
+        click.echo(
+            json.dumps({"window": window, **asdict(costs), "access": asdict(access)}, indent=2)
+        )
         return
 
     from rich.console import Console
@@ -91,6 +96,9 @@ def bench(model: Path | None, options: dict[str, str], as_json: bool) -> None:
     print_table(console, _parts_table(costs))
     click.echo("\nRAM of each for 8 classes and 8 features, bytes\n")
     print_table(console, _ram_table(costs))
+    click.echo("\nAuthentication (SECURITY.md): instructions a call, and RAM in bytes\n")
+    print_table(console, _access_table(access))
+    print_table(console, _ram_table(access))
     click.echo(NOTE)
 
 
@@ -131,6 +139,17 @@ def _parts_table(costs: Costs) -> Table:
         table.add_column(f"{classes} x {features}", justify="right", no_wrap=True)
     for name, row in rows.items():
         table.add_row(name, *(f"{row[shape]:,}" for shape in shapes))
+    return table
+
+
+def _access_table(costs: Costs) -> Table:
+    from rich.table import Table
+
+    table = Table(box=None, pad_edge=False, show_header=False)
+    table.add_column(no_wrap=True)
+    table.add_column(justify="right", no_wrap=True)
+    for part in costs.parts:
+        table.add_row(part.name, f"{part.instructions.median:,}")
     return table
 
 
