@@ -3,12 +3,24 @@
 from __future__ import annotations
 
 import sys
+from pathlib import Path
 
 import pytest
+from small_replay import small_bundle
 
 from tinyol_host.cli import main
 
 PROGRAM = [sys.executable, "-c", "import sys; from tinyol_host.cli import main; sys.exit(main())"]
+
+
+def with_small_model(folder: Path, monkeypatch: pytest.MonkeyPatch, device: str) -> None:
+    """Goes into a folder with small.tinyol in it; commands speak to `device`, and keep what it
+    learned below that folder.
+    """
+    monkeypatch.chdir(folder)
+    monkeypatch.setenv("XDG_STATE_HOME", str(folder / "home"))
+    monkeypatch.setenv("TINYOL_DEVICE", device)
+    small_bundle().save("small.tinyol")
 
 
 class Tinyol:

@@ -15,7 +15,7 @@ from pathlib import Path
 import attack_count
 import pytest
 from board_in_process import Board, name, refused
-from cli_runner import Tinyol
+from cli_runner import Tinyol, with_small_model
 from image_surgery import patched
 from small_replay import small_bundle
 from wire_by_hand import CLASS_ADD, NAME_SET
@@ -160,11 +160,8 @@ def tinyol(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> Tinyol:
     """In a folder of its own, with a board that knows two classes."""
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "home"))
-    monkeypatch.setenv("TINYOL_DEVICE", DEVICE)
+    with_small_model(tmp_path, monkeypatch, DEVICE)
     monkeypatch.setenv("TINYOL_KEYS", str(tmp_path / "keys.json"))
-    small_bundle().save("small.tinyol")
     return Tinyol(capsys)
 
 

@@ -11,8 +11,7 @@ import subprocess
 from pathlib import Path
 
 import pytest
-from cli_runner import PROGRAM, Tinyol
-from small_replay import small_bundle
+from cli_runner import PROGRAM, Tinyol, with_small_model
 
 from tinyol_host import silence
 
@@ -24,10 +23,7 @@ SHORT = ("--fine-tune", "40", "--windows", "60", "--false-alarms", "0.05")
 def tinyol(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> Tinyol:
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "home"))
-    monkeypatch.setenv("TINYOL_DEVICE", DEVICE)
-    small_bundle().save("small.tinyol")
+    with_small_model(tmp_path, monkeypatch, DEVICE)
     run = Tinyol(capsys)
     run.done("set", "anomaly.detector", "0")
     return run

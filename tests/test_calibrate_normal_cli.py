@@ -10,8 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from cli_runner import PROGRAM, Tinyol
-from small_replay import small_bundle
+from cli_runner import PROGRAM, Tinyol, with_small_model
 
 from tinyol_host import silence
 
@@ -22,10 +21,7 @@ DEVICE = "sim:?model=small.tinyol&speed=50"  # 500 windows a second
 def tinyol(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> Tinyol:
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "home"))
-    monkeypatch.setenv("TINYOL_DEVICE", DEVICE)
-    small_bundle().save("small.tinyol")
+    with_small_model(tmp_path, monkeypatch, DEVICE)
     return Tinyol(capsys)
 
 

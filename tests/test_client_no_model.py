@@ -10,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from cli_runner import Tinyol
+from cli_runner import Tinyol, with_small_model
 from small_replay import small_bundle
 
 import tinyol_host.board
@@ -34,10 +34,7 @@ BARE = "sim:?model=none&speed=20"
 def tinyol(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> Tinyol:
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "home"))
-    monkeypatch.setenv("TINYOL_DEVICE", BARE)
-    small_bundle().save("small.tinyol")
+    with_small_model(tmp_path, monkeypatch, BARE)
     return Tinyol(capsys)
 
 

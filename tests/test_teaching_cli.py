@@ -11,8 +11,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from cli_runner import PROGRAM, Tinyol
-from small_replay import HOP, RATE_HZ, small_bundle
+from cli_runner import PROGRAM, Tinyol, with_small_model
+from small_replay import HOP, RATE_HZ
 
 import tinyol_host.board
 from tinyol_host import silence
@@ -27,10 +27,7 @@ STUCK, TILTED = (f"{DEVICE}&source=synth:{mode}" for mode in ("stuck", "tilted")
 def tinyol(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> Tinyol:
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "home"))
-    monkeypatch.setenv("TINYOL_DEVICE", DEVICE)
-    small_bundle().save("small.tinyol")
+    with_small_model(tmp_path, monkeypatch, DEVICE)
     return Tinyol(capsys)
 
 

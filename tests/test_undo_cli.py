@@ -10,8 +10,7 @@ import time
 from pathlib import Path
 
 import pytest
-from cli_runner import PROGRAM, Tinyol
-from small_replay import small_bundle
+from cli_runner import PROGRAM, Tinyol, with_small_model
 
 DEVICE = "sim:?model=small.tinyol&speed=50"
 STUCK, TILTED = (f"{DEVICE}&source=synth:{mode}" for mode in ("stuck", "tilted"))
@@ -21,10 +20,7 @@ STUCK, TILTED = (f"{DEVICE}&source=synth:{mode}" for mode in ("stuck", "tilted")
 def tinyol(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> Tinyol:
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "home"))
-    monkeypatch.setenv("TINYOL_DEVICE", DEVICE)
-    small_bundle().save("small.tinyol")
+    with_small_model(tmp_path, monkeypatch, DEVICE)
     return Tinyol(capsys)
 
 
