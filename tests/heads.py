@@ -24,8 +24,8 @@ CAPACITIES = {**_build.CAPACITIES, "TINYOL_MAX_CLASSES": 16, "TINYOL_MAX_FEATURE
 # What the heads are made of; the rest of the core is not needed here.
 PARTS = (
     *("balanced_reservoir", "bytes", "classifier", "float_math", "gaussian_head"),
-    *("layer_section", "lower_triangle", "p2_quantile", "rehearsal_buffer", "running_stats"),
-    *("settings", "sgd", "softmax_head", "status"),
+    *("layer_section", "linear_layer", "lower_triangle", "p2_quantile", "rehearsal_buffer"),
+    *("running_stats", "settings", "sgd", "softmax_head", "status"),
 )
 
 

@@ -24,6 +24,7 @@ PARTS = (
     "drift_monitor",
     "feature_ring",
     "float_math",
+    "linear_layer",
     "p2_quantile",
     "recursive_least_squares",
     "sgd",

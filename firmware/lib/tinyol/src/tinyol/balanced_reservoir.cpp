@@ -13,6 +13,12 @@ void BalancedReservoir::reset(uint16_t rows) {
   random = kXorshiftSeed;
   memset(seen, 0, sizeof(seen));
   memset(group, 0, sizeof(group));
+  memset(kept, 0, sizeof(kept));
+}
+
+void BalancedReservoir::count_rows() {
+  memset(kept, 0, sizeof(kept));
+  for (uint16_t row = 0; row < size; ++row) ++kept[group[row]];
 }
 
 int BalancedReservoir::place(uint16_t of_group) {
@@ -20,15 +26,12 @@ int BalancedReservoir::place(uint16_t of_group) {
   count_up(&seen[of_group]);
   if (size < limit) {
     group[size] = static_cast<uint8_t>(of_group);
+    ++kept[of_group];
     return size++;
   }
 
-  uint16_t kept[kMaxClasses] = {};
   uint16_t most = 0;
-  for (uint16_t row = 0; row < size; ++row) {
-    const uint16_t n = ++kept[group[row]];
-    if (n > most) most = n;
-  }
+  for (const uint16_t n : kept) most = n > most ? n : most;
   const uint16_t own = kept[of_group];
   const bool complete = own + 1u == seen[of_group];  // so far
   uint32_t skip;
@@ -44,6 +47,8 @@ int BalancedReservoir::place(uint16_t of_group) {
   for (uint16_t row = 0; row < size; ++row) {
     if (from_largest ? kept[group[row]] != most : group[row] != of_group) continue;
     if (skip-- > 0) continue;
+    --kept[group[row]];
+    ++kept[of_group];
     group[row] = static_cast<uint8_t>(of_group);
     return row;
   }
@@ -52,12 +57,6 @@ int BalancedReservoir::place(uint16_t of_group) {
 
 int BalancedReservoir::draw() {
   return size == 0 ? kNotKept : static_cast<int>(draw_below(size, &random));
-}
-
-uint16_t BalancedReservoir::rows_of(uint16_t of_group) const {
-  uint16_t n = 0;
-  for (uint16_t row = 0; row < size; ++row) n += group[row] == of_group ? 1 : 0;
-  return n;
 }
 
 void BalancedReservoir::drop_group(uint16_t of_group, int8_t* bytes, uint16_t width) {
@@ -74,14 +73,19 @@ void BalancedReservoir::drop_group(uint16_t of_group, int8_t* bytes, uint16_t wi
   memset(bytes + left * width, 0, static_cast<size_t>(size - left) * width);
   size = left;
   seen[of_group] = 0;
+  kept[of_group] = 0;
 }
 
 void BalancedReservoir::renumber_behind(uint16_t of_group) {
   for (uint16_t row = 0; row < size; ++row) {
     if (group[row] > of_group) --group[row];
   }
-  for (uint16_t g = of_group; g + 1u < kMaxClasses; ++g) seen[g] = seen[g + 1];
+  for (uint16_t g = of_group; g + 1u < kMaxClasses; ++g) {
+    seen[g] = seen[g + 1];
+    kept[g] = kept[g + 1];
+  }
   seen[kMaxClasses - 1] = 0;
+  kept[kMaxClasses - 1] = 0;
 }
 
 }  // namespace tinyol

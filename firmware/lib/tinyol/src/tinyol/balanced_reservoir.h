@@ -23,13 +23,15 @@ struct BalancedReservoir {
   uint32_t random = kXorshiftSeed;    // never 0
   uint32_t seen[kMaxClasses] = {};    // rows offered, of each group; stop at 2^32 - 1
   uint8_t group[kMaxRehearsal] = {};  // of each kept row
+  uint16_t kept[kMaxClasses] = {};    // rows of each group: counted, so that place() need not
 
   void reset(uint16_t rows);
   // Where the row of this group goes (an index below `limit`), or kNotKept.
   int place(uint16_t of_group);
   // A kept row at random; kNotKept if there is none.
   int draw();
-  uint16_t rows_of(uint16_t of_group) const;
+  uint16_t rows_of(uint16_t of_group) const { return kept[of_group]; }
+  void count_rows();  // after `group` and `size` were set by somebody else
   // Drops the rows of a group, which begins anew; the others move up in their order, with their
   // bytes (`width` a row).
   void drop_group(uint16_t of_group, int8_t* bytes, uint16_t width);

@@ -7,6 +7,12 @@
 namespace tinyol {
 namespace {
 
+bool softmax_in_use(const Settings& s) {
+  return static_cast<Head>(static_cast<uint8_t>(s[Setting::kClassifierHead])) == Head::kSoftmax;
+}
+
+}  // namespace
+
 SoftmaxRule softmax_rule(const Settings& s) {
   return {{s[Setting::kClassifierRate],
            static_cast<Schedule>(static_cast<uint8_t>(s[Setting::kClassifierSchedule])),
@@ -20,12 +26,6 @@ GaussianRule gaussian_rule(const Settings& s) {
   return {static_cast<uint32_t>(s[Setting::kGaussianHorizon]), s[Setting::kGaussianPriorCount],
           s[Setting::kUnknownFalseRate]};
 }
-
-bool softmax_in_use(const Settings& s) {
-  return static_cast<Head>(static_cast<uint8_t>(s[Setting::kClassifierHead])) == Head::kSoftmax;
-}
-
-}  // namespace
 
 void Classifier::add_class() {
   softmax.add_class();
@@ -45,24 +45,30 @@ void Classifier::restart_class(uint16_t index) {
 }
 
 int Classifier::predict(const float* features, const RunningStats& statistics,
-                        const Settings& settings, float* probabilities, float* novelty) const {
-  const int likeliest = gaussian.predict(features, probabilities, novelty);
-  if (!softmax_in_use(settings)) return likeliest;
-  float scaled[kMaxFeatures];
+                        const Settings& settings, float* probabilities, float* novelty,
+                        float* scaled) const {
+  if (!softmax_in_use(settings)) return gaussian.predict(features, probabilities, novelty);
+  *novelty = gaussian.novelty(features);
+  float own[kMaxFeatures];
+  if (scaled == nullptr) scaled = own;
   standardise(statistics, features, scaled);
   return softmax.predict(scaled, probabilities);
 }
 
 bool Classifier::learn(const float* features, const RunningStats& statistics, uint16_t truth,
-                       const Settings& settings) {
+                       const Settings& settings, const float* scaled, const float* probabilities) {
   count_up(&lessons);
   gaussian.learn(features, truth, gaussian_rule(settings));
 
   const SoftmaxRule rule = softmax_rule(settings);
-  float scaled[kMaxFeatures];
-  float probabilities[kMaxClasses];
-  standardise(statistics, features, scaled);
-  softmax.predict(scaled, probabilities);
+  float own_scaled[kMaxFeatures];
+  float own_probabilities[kMaxClasses];
+  if (scaled == nullptr || probabilities == nullptr || !softmax_in_use(settings)) {
+    standardise(statistics, features, own_scaled);
+    softmax.predict(own_scaled, own_probabilities);
+    scaled = own_scaled;
+    probabilities = own_probabilities;
+  }
   const bool stepped = softmax.learn(scaled, probabilities, truth, rule);
 
   const int rehearsed = static_cast<int>(settings[Setting::kClassifierRehearsal]);
@@ -70,9 +76,9 @@ bool Classifier::learn(const float* features, const RunningStats& statistics, ui
     float drawn[kMaxFeatures];
     const int of_class = rehearsal.draw(drawn);
     if (of_class < 0) break;
-    standardise(statistics, drawn, scaled);
-    softmax.predict(scaled, probabilities);
-    softmax.learn(scaled, probabilities, static_cast<uint16_t>(of_class), rule, false);
+    standardise(statistics, drawn, own_scaled);
+    softmax.predict(own_scaled, own_probabilities);
+    softmax.learn(own_scaled, own_probabilities, static_cast<uint16_t>(of_class), rule, false);
   }
   rehearsal.add(features, truth);
   return stepped || !softmax_in_use(settings);

@@ -15,6 +15,10 @@ namespace tinyol {
 
 enum class Head : uint8_t { kSoftmax = 0, kGaussian = 1 };
 
+// What the settings say of each head's lessons.
+SoftmaxRule softmax_rule(const Settings& settings);
+GaussianRule gaussian_rule(const Settings& settings);
+
 struct Classifier {
   uint32_t lessons = 0;   // learned; stops at 2^32 - 1
   SoftmaxHead softmax;    // on standardised features
@@ -26,15 +30,18 @@ struct Classifier {
   void restart_class(uint16_t index);
 
   // probabilities: (n_classes), of the head in use. Returns the likeliest class; -1 without one.
-  // *novelty is the Gaussian head's, whichever predicts.
+  // *novelty is the Gaussian head's, whichever predicts. scaled: (n_features) or null; gets the
+  // standardised features where the softmax head predicts.
   int predict(const float* features, const RunningStats& statistics, const Settings& settings,
-              float* probabilities, float* novelty) const;
+              float* probabilities, float* novelty, float* scaled = nullptr) const;
 
   // One lesson for all heads; then as many rehearsed ones for the softmax head as
   // classifier.rehearsal says, and the buffer is offered the lesson. Returns whether the head in
-  // use took it.
+  // use took it. scaled, probabilities: what predict() has just made of the same features, so that
+  // it is not worked out twice; null: it is worked out.
   bool learn(const float* features, const RunningStats& statistics, uint16_t truth,
-             const Settings& settings);
+             const Settings& settings, const float* scaled = nullptr,
+             const float* probabilities = nullptr);
 };
 
 }  // namespace tinyol

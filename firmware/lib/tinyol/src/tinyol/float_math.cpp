@@ -4,6 +4,9 @@
 
 #include <string.h>
 
+#include "tinyol/four_rows_vector.h"
+#include "tinyol/one_row_vfp.h"
+
 namespace tinyol {
 namespace {
 
@@ -17,6 +20,13 @@ constexpr float kExpMin = -87.33654f;  // ln of the smallest normal number
 constexpr float kExpMax = 88.72283f;   // ln of the largest finite number
 constexpr float kSmallestNormal = 1.17549435e-38f;
 
+// e^r = 1 + r + r^2 P(r), P a minimax polynomial (relative error 3e-9).
+constexpr float kExp0 = 1.38144672e-3f;
+constexpr float kExp1 = 8.36878084e-3f;
+constexpr float kExp2 = 4.16683927e-2f;
+constexpr float kExp3 = 1.66665196e-1f;
+constexpr float kExp4 = 4.99999940e-1f;
+
 // x = n ln2 + r with |r| <= ln2 / 2; then e^x = 2^n e^r.
 inline int32_t nearest_power(float x, float half) {
   return static_cast<int32_t>(x * kLog2E + half);
@@ -24,14 +34,18 @@ inline int32_t nearest_power(float x, float half) {
 
 inline float exp_of_rest(float x, float n) {
   const float r = (x - n * kLn2High) - n * kLn2Low;
-  // e^r = 1 + r + r^2 P(r), P a minimax polynomial (relative error 3e-9).
-  float p = 1.38144672e-3f;
-  p = p * r + 8.36878084e-3f;
-  p = p * r + 4.16683927e-2f;
-  p = p * r + 1.66665196e-1f;
-  p = p * r + 4.99999940e-1f;
+  float p = r * kExp0 + kExp1;
+  p = p * r + kExp2;
+  p = p * r + kExp3;
+  p = p * r + kExp4;
   return 1.0f + (r + (r * r) * p);
 }
+
+#if !defined(TINYOL_VFP)
+inline float squared(float x) {
+  return x * x;
+}
+#endif
 
 }  // namespace
 
@@ -94,6 +108,9 @@ float sigmoid_f32(float x) {
 }
 
 float dot_f32(const float* a, const float* b, uint32_t n) {
+#if defined(TINYOL_VFP)
+  return float_from_bits(vfp_dot_row(a, b, n));
+#else
   // Not an array: these stay in registers.
   float s0 = 0.0f;
   float s1 = 0.0f;
@@ -109,15 +126,28 @@ float dot_f32(const float* a, const float* b, uint32_t n) {
   if (n > 1) s1 += a[1] * b[1];
   if (n > 2) s2 += a[2] * b[2];
   return (s0 + s1) + (s2 + s3);
+#endif
 }
 
 float squared_distance_f32(const float* a, const float* b, uint32_t n) {
-  float s[4] = {0.0f, 0.0f, 0.0f, 0.0f};
-  for (uint32_t i = 0; i < n; ++i) {
-    const float d = a[i] - b[i];
-    s[i & 3u] += d * d;
+#if defined(TINYOL_VFP)
+  return float_from_bits(vfp_squared_distance(a, b, n));
+#else
+  float s0 = 0.0f;
+  float s1 = 0.0f;
+  float s2 = 0.0f;
+  float s3 = 0.0f;
+  for (; n >= 4; n -= 4, a += 4, b += 4) {
+    s0 += squared(a[0] - b[0]);
+    s1 += squared(a[1] - b[1]);
+    s2 += squared(a[2] - b[2]);
+    s3 += squared(a[3] - b[3]);
   }
-  return (s[0] + s[1]) + (s[2] + s[3]);
+  if (n > 0) s0 += squared(a[0] - b[0]);
+  if (n > 1) s1 += squared(a[1] - b[1]);
+  if (n > 2) s2 += squared(a[2] - b[2]);
+  return (s0 + s1) + (s2 + s3);
+#endif
 }
 
 float sum_f32(const float* a, uint32_t n, uint32_t stride) {
@@ -138,6 +168,35 @@ float sum_f32(const float* a, uint32_t n, uint32_t stride) {
   return (s0 + s1) + (s2 + s3);
 }
 
+void subtract_scaled_f32(float* y, const float* x, uint32_t n, float factor) {
+#if defined(TINYOL_VFP)
+  vfp_subtract_row(y, x, n, factor);
+#else
+  for (uint32_t i = 0; i < n; ++i) y[i] -= factor * x[i];
+#endif
+}
+
+#if defined(TINYOL_VECTORS)
+// Four of the numbers below at once; as exp_of_rest, lane by lane.
+FourFloats exp_of_negative(FourFloats x) {
+  const FourFloats zero = {0.0f, 0.0f, 0.0f, 0.0f};
+  const auto counts = x >= kExpMin;
+  const FourFloats held = counts ? x : zero;  // the others' power would be out of range
+  const FourInts power = __builtin_convertvector(held * kLog2E + -0.5f, FourInts);
+  const FourFloats n = __builtin_convertvector(power, FourFloats);
+  const FourFloats r = (held - n * kLn2High) - n * kLn2Low;
+  FourFloats p = r * kExp0 + kExp1;
+  p = p * r + kExp2;
+  p = p * r + kExp3;
+  p = p * r + kExp4;
+  const FourInts bits = (power + 127) << 23;
+  FourFloats scale;
+  memcpy(&scale, &bits, sizeof(scale));
+  const FourFloats e = (1.0f + (r + (r * r) * p)) * scale;
+  return counts ? e : zero;
+}
+#endif
+
 int softmax_f32(float* z, uint32_t n) {
   uint32_t best = 0;
   float highest = z[0];
@@ -146,7 +205,18 @@ int softmax_f32(float* z, uint32_t n) {
     highest = z[i];
     best = i;
   }
-  for (uint32_t i = 0; i < n; ++i) {
+  uint32_t first = 0;
+#if defined(TINYOL_VECTORS)
+  for (; first + 4 <= n; first += 4) {
+    store_four(exp_of_negative(load_four(z + first) - highest), z + first);
+  }
+  if (first < n) {
+    const FourFloats e = exp_of_negative(load_fewer(z + first, n - first) - highest);
+    for (uint32_t k = 0; first + k < n; ++k) z[first + k] = e[k];
+    first = n;
+  }
+#endif
+  for (uint32_t i = first; i < n; ++i) {
     // exp_f32, to the bit, of a number that is not above 0: here in one factor, since n >= -126.
     const float x = z[i] - highest;
     float p = 0.0f;

@@ -28,6 +28,9 @@ float dot_f32(const float* a, const float* b, uint32_t n);
 float squared_distance_f32(const float* a, const float* b, uint32_t n);
 float sum_f32(const float* a, uint32_t n, uint32_t stride = 1);
 
+// y[i] -= factor * x[i]
+void subtract_scaled_f32(float* y, const float* x, uint32_t n, float factor);
+
 // z_i becomes exp(z_i) / sum of exp(z_j), all scaled so that nothing overflows: finite z, n > 0.
 // Returns the index of the largest, the first of equals.
 int softmax_f32(float* z, uint32_t n);

@@ -81,11 +81,10 @@ inline __attribute__((always_inline)) float trusted_limit(const P2Quantile& of_l
   return middle > kLeastLimit ? middle : kLeastLimit;
 }
 
-// Log probabilities but for a constant, (n_classes), and the novelty as its result; *taught:
-// whether any class had a lesson. A copy for each covariance: its choice would cost a class more
-// than some of the steps.
+// GaussianHead::score(). A copy for each covariance: its choice would cost a class more than some
+// of the steps.
 template <bool kFull>
-float score(const GaussianHead& head, const float* features, float* scores, bool* taught) {
+float score_all(const GaussianHead& head, const float* features, float* scores, bool* taught) {
   const uint32_t d = head.n_features;
   const uint32_t length = kFull ? d * (d + 1) / 2 : d;
   const float* centre = head.mean;
@@ -204,10 +203,20 @@ float GaussianHead::limit(uint16_t index) const {
   return lessons[index] < kYoungLessons ? 0.0f : trusted_limit(distance[index], n_features);
 }
 
+float GaussianHead::score(const float* features, float* scores, bool* taught) const {
+  return kFullCovariance && full ? score_all<true>(*this, features, scores, taught)
+                                 : score_all<false>(*this, features, scores, taught);
+}
+
+float GaussianHead::novelty(const float* features) const {
+  float scores[kMaxClasses];
+  bool taught;
+  return score(features, scores, &taught);
+}
+
 int GaussianHead::predict(const float* features, float* probabilities, float* novelty) const {
-  bool taught = false;
-  *novelty = kFullCovariance && full ? score<true>(*this, features, probabilities, &taught)
-                                     : score<false>(*this, features, probabilities, &taught);
+  bool taught;
+  *novelty = score(features, probabilities, &taught);
   if (taught) return softmax_f32(probabilities, n_classes);
   for (uint32_t k = 0; k < n_classes; ++k) probabilities[k] = 0.0f;
   return -1;

@@ -65,6 +65,7 @@ struct GaussianHead {
   // while there is no class, or a young one. Returns the likeliest class, the first of equals;
   // -1 when none had a lesson (then all probabilities are 0).
   int predict(const float* features, float* probabilities, float* novelty) const;
+  float novelty(const float* features) const;  // predict()'s alone
 
   // One lesson of class `truth`. `features`: finite, at most 1e12 in size.
   void learn(const float* features, uint16_t truth, const GaussianRule& rule);
@@ -82,6 +83,9 @@ struct GaussianHead {
 
  private:
   void measure(uint16_t index);  // log_det
+  // Log probabilities but for a constant, (n_classes), and the novelty as its result; *taught:
+  // whether any class had a lesson.
+  float score(const float* features, float* scores, bool* taught) const;
 };
 
 }  // namespace tinyol

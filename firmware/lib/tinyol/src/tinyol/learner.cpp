@@ -135,9 +135,10 @@ bool Learner::process(const Window& window, int truth, WindowResult* result) {
 
 int Learner::predict(const float* features, float* novelty) {
   return state.classifier.predict(features, state.statistics, state.settings, probabilities_,
-                                  novelty);
+                                  novelty, scaled_);
 }
 
+// predict() was called for the same features.
 void Learner::teach(const float* features, uint16_t truth, int predicted, WindowResult* result) {
   result->label = static_cast<int16_t>(truth);
   if (predicted >= 0) {  // before anything was learned there is nothing to score
@@ -146,7 +147,8 @@ void Learner::teach(const float* features, uint16_t truth, int predicted, Window
                                  horizon(state.settings));
   }
   if (state.settings[Setting::kClassifierLearn] != 0.0f) {
-    result->learned = state.classifier.learn(features, state.statistics, truth, state.settings);
+    result->learned = state.classifier.learn(features, state.statistics, truth, state.settings,
+                                             scaled_, probabilities_);
   }
 }
 

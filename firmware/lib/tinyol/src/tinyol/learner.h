@@ -143,6 +143,7 @@ class Learner {
   Calibration calibration_;
   FeatureRing ring_;
   float features_[kMaxFeatures] = {};
+  float scaled_[kMaxFeatures] = {};  // standardised: of the features predicted last
   float probabilities_[kMaxClasses] = {};
   float hidden_[kMaxHidden] = {};
   float output_[kMaxInputs] = {};

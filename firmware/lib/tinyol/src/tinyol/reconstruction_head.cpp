@@ -18,6 +18,7 @@ void ReconstructionHead::reset(uint16_t hidden, uint16_t outputs, bool with_bias
   clamped_targets = 0;
   memset(weights, 0, sizeof(weights));
   memset(bias, 0, sizeof(bias));
+  weight_bound = kUnknownBound;
 }
 
 void ReconstructionHead::predict(const float* hidden, ReconstructionLoss loss,
@@ -30,10 +31,14 @@ void ReconstructionHead::predict(const float* hidden, ReconstructionLoss loss,
 
 bool ReconstructionHead::learn(const float* hidden, const float* target, ReconstructionLoss loss,
                                const SgdRule& rule, float* output) {
+  if (loss == ReconstructionLoss::kLinearSquared) {
+    subtract_scaled_f32(output, target, n_outputs, 1.0f);
+    return sgd_step(layer(), hidden, output, rule, &steps);
+  }
   for (uint16_t i = 0; i < n_outputs; ++i) {
     const float y = output[i];
     float x = target[i];
-    if (loss != ReconstructionLoss::kLinearSquared && !(x >= 0.0f && x <= 1.0f)) {
+    if (!(x >= 0.0f && x <= 1.0f)) {
       x = x > 1.0f ? 1.0f : 0.0f;
       count_up(&clamped_targets);
     }

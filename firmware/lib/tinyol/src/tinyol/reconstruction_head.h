@@ -31,6 +31,7 @@ struct ReconstructionHead {
   uint32_t clamped_targets = 0;
   float weights[kMaxHidden * kMaxInputs] = {};  // row-major (n_outputs, n_hidden)
   float bias[kMaxInputs] = {};
+  float weight_bound = kUnknownBound;  // LinearLayer's; not part of what was learned
 
   void reset(uint16_t hidden, uint16_t outputs, bool bias);
 
@@ -47,7 +48,9 @@ struct ReconstructionHead {
                      ReconstructionHead* into, Refusal* refusal);
 
   // The layer itself, for other rules than SGD.
-  LinearLayer layer() { return {weights, has_bias ? bias : nullptr, n_hidden, n_outputs}; }
+  LinearLayer layer() {
+    return {weights, has_bias ? bias : nullptr, n_hidden, n_outputs, &weight_bound};
+  }
 };
 
 // Mean over the window of (a[i] - b[i])^2: the reconstruction error, in squared units of the

@@ -103,34 +103,16 @@ bool RecursiveLeastSquares::step(const LinearLayer& layer, const float* input,
   float g[kMaxRlsInputs];
   for (uint16_t j = 0; j < n; ++j) g[j] = pa[j] / (forgetting + excited);
 
-  // First look, then touch, as sgd_step does.
-  bool good = true;
-  bool finite = true;
-  const float* row = layer.weights;
-  for (uint16_t i = 0; i < layer.n_out; ++i, row += layer.n_in) {
-    for (uint16_t j = 0; j < n; ++j) {
-      const float weight = j < layer.n_in ? row[j] : layer.bias[i];
-      const float size = __builtin_fabsf(weight + residual[i] * g[j]);
-      good &= size <= weight_limit;
-      finite &= size <= kLargestFinite;
-    }
-  }
-  if (!good) {
-    count_up(finite ? &counts->over_limit : &counts->not_finite);
+  const float bias_gain = layer.bias != nullptr ? g[layer.n_in] : 0.0f;
+  const LayerUpdate update = {g, bias_gain, residual, -1.0f, 0.0f};
+  if (!update_layer(layer, update, weight_limit, counts)) {
     if (unused) n = 0;
     return false;
-  }
-
-  float* weights = layer.weights;
-  for (uint16_t i = 0; i < layer.n_out; ++i, weights += layer.n_in) {
-    for (uint16_t j = 0; j < layer.n_in; ++j) weights[j] += residual[i] * g[j];
-    if (layer.bias != nullptr) layer.bias[i] += residual[i] * g[layer.n_in];
   }
   if (!advance(this, g, pa, forgetting) || !in_range(*this)) {
     start(this, wanted, energy);
     count_up(&restarts);
   }
-  count_up(&counts->applied);
   return true;
 }
 

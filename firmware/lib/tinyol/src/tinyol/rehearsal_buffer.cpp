@@ -167,6 +167,7 @@ Status RehearsalBuffer::read(ByteReader* in, uint16_t n_features, uint16_t n_cla
   for (uint16_t j = 0; j < n_features; ++j) into->offset[j] = again.f32();
   memcpy(into->exponent, exponents, n_features);
   memcpy(into->rows.group, groups, size);
+  into->rows.count_rows();
   memcpy(into->values, steps, n_values);
   return Status::kOk;
 }

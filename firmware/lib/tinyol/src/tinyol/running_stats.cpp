@@ -35,7 +35,8 @@ void RunningStats::update(const float* features, uint32_t horizon) {
 void standardise(const RunningStats& stats, const float* features, float* scaled) {
   for (uint16_t j = 0; j < stats.n_features; ++j) {
     const float variance = stats.variance[j];
-    scaled[j] = variance > kMinVariance ? (features[j] - stats.mean[j]) / sqrt_f32(variance) : 0.0f;
+    scaled[j] =
+        variance > kMinVariance ? (features[j] - stats.mean[j]) / __builtin_sqrtf(variance) : 0.0f;
   }
 }
 

@@ -4,15 +4,9 @@
 
 #include <stdint.h>
 
-namespace tinyol {
+#include "tinyol/linear_layer.h"
 
-// A layer somebody else owns. weights: row-major (n_out, n_in); bias: (n_out), or null.
-struct LinearLayer {
-  float* weights;
-  float* bias;
-  uint16_t n_in;
-  uint16_t n_out;
-};
+namespace tinyol {
 
 enum class Schedule : uint8_t {
   kConstant = 0,           // rate
@@ -28,16 +22,6 @@ struct SgdRule {
   float clip_norm;     // the gradient's Frobenius norm is cut to this; 0 = no limit
   float weight_limit;  // no |weight| may pass it
 };
-
-// How often steps were taken and refused. Counters stop at 2^32 - 1.
-struct StepCounts {
-  uint32_t applied = 0;
-  uint32_t not_finite = 0;  // skipped: the gradient or a weight would not be finite
-  uint32_t over_limit = 0;  // skipped: a weight would pass weight_limit
-};
-
-// y = W a + b
-void linear_forward(const LinearLayer& layer, const float* input, float* output);
 
 // The rate at step t (steps applied so far).
 float learning_rate_at(const SgdRule& rule, uint32_t t);

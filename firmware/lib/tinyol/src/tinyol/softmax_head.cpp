@@ -33,6 +33,7 @@ void SoftmaxHead::reset(uint16_t features) {
   memset(lessons, 0, sizeof(lessons));
   memset(bias, 0, sizeof(bias));
   memset(weights, 0, sizeof(weights));
+  weight_bound = kUnknownBound;
 }
 
 void SoftmaxHead::restart_class(uint16_t index) {
@@ -67,13 +68,17 @@ bool SoftmaxHead::learn(const float* scaled, const float* probabilities, uint16_
                         const SoftmaxRule& rule, bool new_lesson) {
   if (new_lesson) count_up(&lessons[truth]);
   float delta[kMaxClasses];
-  memcpy(delta, probabilities, n_classes * sizeof(float));
-  delta[truth] -= 1.0f;
+  for (uint32_t k = 0; k < n_classes; ++k) {
+    delta[k] = probabilities[k] - (k == truth ? 1.0f : 0.0f);
+  }
   if (rule.balanced && new_lesson) {
     const float weight = balance(lessons, n_classes, truth);
     for (uint16_t k = 0; k < n_classes; ++k) delta[k] *= weight;
   }
-  const LinearLayer layer = {weights, rule.bias ? bias : nullptr, n_features, n_classes};
+  if (rule.bias != bound_has_bias) weight_bound = kUnknownBound;
+  bound_has_bias = rule.bias;
+  const LinearLayer layer = {weights, rule.bias ? bias : nullptr, n_features, n_classes,
+                             &weight_bound};
   return sgd_step(layer, scaled, delta, rule.sgd, &steps);
 }
 

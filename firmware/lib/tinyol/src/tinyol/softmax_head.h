@@ -32,6 +32,8 @@ struct SoftmaxHead {
   uint32_t lessons[kMaxClasses] = {};  // of each class; stop at 2^32 - 1
   float bias[kMaxClasses] = {};
   float weights[kMaxClasses * kMaxFeatures] = {};  // row-major (n_classes, n_features)
+  float weight_bound = kUnknownBound;  // LinearLayer's; this and the next are not learned
+  bool bound_has_bias = false;         // it bounds the biases too
 
   void reset(uint16_t features);
   void add_class();
