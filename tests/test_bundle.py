@@ -273,6 +273,17 @@ def test_window_settings_that_cannot_be(changes: dict[str, Any], message: str) -
         make()
 
 
+@pytest.mark.parametrize("version", [1, 3])
+def test_a_net_of_another_release_is_not_called_damaged(raw: bytes, version: int) -> None:
+    def older(image: bytes) -> bytes:
+        at = image.index(b"TOLN") + 4
+        return resealed(image[:at] + struct.pack("<H", version) + image[at + 2 :])
+
+    says = f"has version {version} of its layout.*reads 2: make the bundle anew, with `tinyol train"
+    with pytest.raises(BundleError, match=says):
+        Bundle.from_bytes(edited(raw, model_bin=older))
+
+
 def test_files_that_cannot_be(bundle: Bundle, tmp_path: Path) -> None:
     with pytest.raises(BundleError, match=r"none\.tinyol: cannot be read"):
         Bundle.load(tmp_path / "none.tinyol")

@@ -69,7 +69,7 @@ FACTORS = int.from_bytes(BLOB[OPERATORS + 16 : OPERATORS + 20], "little")
     ("place", "new", "message"),
     [
         (0, b"TOLX", "net magic: not of this format"),
-        (4, b"\x02\x00", "net version: of another version .needed 1, found 2"),
+        (4, b"\x01\x00", "net version: of another version .needed 2, found 1"),
         (6, b"\x00\x00", "number of tensors"),
         (8, b"\xff\xff", "number of operators"),
         (8, b"\x04\x00", "tensor never written"),  # the last operator is missing
@@ -115,12 +115,14 @@ def test_a_damaged_blob_is_refused(place: int, new: bytes, message: str) -> None
         Net(BLOB[:place] + new + BLOB[place + len(new) :])
 
 
-def test_padding_behind_a_row_must_be_zero() -> None:
+# Of 3 rows of 5 columns: column 5 of row 0, column 7 of row 2, column 0 of row 3.
+@pytest.mark.parametrize("place", [16 + 4, 16 + 12 + 2, 8 + 1])
+def test_padding_must_be_zero(place: int) -> None:
     model = read_tflite(autoencoder(lengths=(5, 3, 5)))
     blob = bytearray(compile_net(model, find_taps(model)))
     operators = TENSORS + 12 * int.from_bytes(blob[6:8], "little")
     weights = int.from_bytes(blob[operators + 8 : operators + 12], "little")
-    blob[weights + 7] = 1
+    blob[weights + place] ^= 1
     with pytest.raises(ModelError, match="weights padding"):
         Net(bytes(blob))
 

@@ -21,6 +21,8 @@ from typing import Any
 from .errors import BundleError, ModelError, TinyOLError
 from .files import write_whole
 from .frozen_net.golden_vectors import GoldenVectors, golden_vectors
+from .frozen_net.net_compiler import MAGIC as NET_MAGIC
+from .frozen_net.net_compiler import VERSION as NET_VERSION
 from .frozen_net.net_compiler import compile_net
 from .frozen_net.tflite_model import read_tflite, with_outputs
 from .frozen_net.tflite_taps import Taps, find_taps, last_layer
@@ -181,6 +183,7 @@ class Bundle:
         if missing or len(sections) != len(SECTIONS):
             found = one_line(", ".join(sections)) or "none"
             raise BundleError(f"model.bin has sections {found}; it needs {', '.join(SECTIONS)}")
+        _check_net_version(sections["NETB"])
         if not model_id == model_id_of(sections) == manifest["model_id"]:
             raise BundleError(
                 f"the model ids do not agree: {one_line(manifest['model_id'])} in the manifest, "
@@ -215,6 +218,18 @@ class Bundle:
             settings=settings,
             provenance=dict(manifest["provenance"]),
         )
+
+
+def _check_net_version(blob: bytes) -> None:
+    """A net of another layout is a good one of another release, and not damaged."""
+    if blob[:4] == NET_MAGIC and len(blob) >= 6:
+        version = int.from_bytes(blob[4:6], "little")
+        if version != NET_VERSION:
+            raise BundleError(
+                f"the net in model.bin has version {version} of its layout, and this release of"
+                f" tinyol reads {NET_VERSION}: make the bundle anew, with `tinyol train` from its"
+                " recordings or with `tinyol model import` from the model.tflite in it"
+            )
 
 
 def _check_normal(normal: NormalStart, pipeline: Pipeline, embedding_len: int) -> None:

@@ -79,7 +79,7 @@ std::string run(BlobNet* net, AlignedBytes* arena, uint8_t dirt, uint8_t fill) {
 void try_blob(AlignedBytes* blob, bool as_it_is, uint8_t fill) {
   const uint32_t n = blob->length();
   if (!as_it_is && n >= tinyol::frozen::kNetHeaderBytes) {
-    memcpy(blob->data(), "TOLN\1\0", 6);
+    memcpy(blob->data(), "TOLN\2\0", 6);
     memcpy(blob->data() + 24, &n, 4);
   }
   Refusal refusal;

@@ -50,7 +50,12 @@ void check_classifier(const Classifier& classifier, uint16_t n_classes) {
   const RehearsalBuffer& rehearsal = classifier.rehearsal;
   const BalancedReservoir& rows = rehearsal.rows;
   FUZZ_CHECK(rows.size <= rows.limit && rows.limit <= kMaxRehearsal && rows.random != 0);
-  for (uint16_t i = 0; i < rows.size; ++i) FUZZ_CHECK(rows.group[i] < n_classes);
+  uint16_t kept[kMaxClasses] = {};
+  for (uint16_t i = 0; i < rows.size; ++i) {
+    FUZZ_CHECK(rows.group[i] < n_classes);
+    ++kept[rows.group[i]];
+  }
+  for (uint16_t k = 0; k < kMaxClasses; ++k) FUZZ_CHECK(rows.kept[k] == kept[k]);
   check_all_finite(rehearsal.offset, rehearsal.n_features);
   for (uint16_t j = 0; j < rehearsal.n_features; ++j) {
     FUZZ_CHECK(rehearsal.exponent[j] >= RehearsalBuffer::kFinestStep &&

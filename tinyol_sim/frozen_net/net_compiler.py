@@ -31,7 +31,7 @@ from tinyol_sim.frozen_net.lookup_tables import (
 from tinyol_sim.frozen_net.tflite_model import Operator, Taps, Tensor, TfliteModel
 
 MAGIC = b"TOLN"
-VERSION = 1
+VERSION = 2
 MAX_TENSORS = 256
 MAX_OPERATORS = 255
 
@@ -172,8 +172,7 @@ def _operator_record(
         kind = _FULLY_CONNECTED_INT8
         least, greatest = activation_range(operator.activation, target.scale, target.zero_point)
         stored, folded, factors = int8_layer(model, operator)
-        padding = padded_to_word(stored.shape[1]) - stored.shape[1]
-        weights = data.append(np.pad(stored, ((0, 0), (0, padding))))
+        weights = data.append(in_blocks_of_four(stored))
         bias = data.append(folded)
         multipliers, n_multipliers = data.append(factors), len(factors)
     elif operator.kind == "FULLY_CONNECTED":
@@ -218,6 +217,21 @@ def int8_layer(
     folded -= source.zero_point * stored.sum(axis=1, dtype=np.int64)
     factors = fully_connected_multipliers(source.scale, weights.scales, target.scale)
     return stored, wrap_int32(folded).astype("<i4"), np.array(factors, dtype="<i4")
+
+
+def in_blocks_of_four(weights: NDArray[np.int8]) -> NDArray[np.uint8]:
+    """Return (n_out, n_in) weights as the blob has them: padded, and paired row with row.
+
+    net_blob.h draws a block: halfword by halfword two rows' weights of one column, the even row's
+    + 128; the columns of a word are 0 and 2, or 1 and 3.
+    """
+    n_out, n_in = weights.shape
+    rows, columns = padded_to_word(n_out), padded_to_word(n_in)
+    padded = np.pad(weights, ((0, rows - n_out), (0, columns - n_in))).view(np.uint8)
+    padded[::2] ^= 0x80
+    # block, pair, row of the pair; four columns, half, column of the half
+    parts = padded.reshape(rows // 4, 2, 2, columns // 4, 2, 2)
+    return parts.transpose(0, 3, 1, 5, 4, 2).ravel()
 
 
 def float32_layer(

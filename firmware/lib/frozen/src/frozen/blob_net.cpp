@@ -6,10 +6,6 @@
 #include "frozen/net_blob_check.h"
 #include "tinyol/quantize.h"
 
-#if __BYTE_ORDER__ != __ORDER_LITTLE_ENDIAN__
-#error "A net blob's weights are used in place: they are little-endian"
-#endif
-
 namespace tinyol {
 namespace frozen {
 namespace {
@@ -71,6 +67,8 @@ Status BlobNet::load(const uint8_t* blob, uint32_t length, uint8_t* arena, uint3
                   arena == nullptr ? 0 : arena_bytes);
   }
   blob_ = blob;
+  tensors_ = as<TensorRecord>(blob + kNetHeaderBytes);
+  operators_ = as<OperatorRecord>(blob + kNetHeaderBytes + header_.n_tensors * kTensorRecordBytes);
   arena_ = arena;
   return Status::kOk;
 }
@@ -85,14 +83,15 @@ TensorView BlobNet::output(Tap tap) {
 
 bool BlobNet::invoke() {
   if (blob_ == nullptr) return false;
-  for (uint32_t i = 0; i < header_.n_operators; ++i) run(operator_record(blob_, header_, i));
+  const OperatorRecord* end = operators_ + header_.n_operators;
+  for (const OperatorRecord* op = operators_; op != end; ++op) run(*op);
   return true;
 }
 
 TensorView BlobNet::view(uint32_t tensor) const {
-  const TensorRecord record = tensor_record(blob_, tensor);
+  const TensorRecord& record = tensors_[tensor];
   TensorView view;
-  view.data = bytes_of(record);
+  view.data = arena_ + record.arena_offset;
   view.length = record.length;
   view.type = record.type;
   view.scale = record.scale;
@@ -101,10 +100,10 @@ TensorView BlobNet::view(uint32_t tensor) const {
 }
 
 void BlobNet::run(const OperatorRecord& op) const {
-  const TensorRecord input = tensor_record(blob_, op.input);
-  const TensorRecord output = tensor_record(blob_, op.output);
-  const uint8_t* in = bytes_of(input);
-  uint8_t* out = bytes_of(output);
+  const TensorRecord& input = tensors_[op.input];
+  const TensorRecord& output = tensors_[op.output];
+  const uint8_t* in = arena_ + input.arena_offset;
+  uint8_t* out = arena_ + output.arena_offset;
   switch (static_cast<OperatorKind>(op.kind)) {
     case OperatorKind::kFullyConnectedInt8:
       fully_connected_int8(fully_connected_int8_layer(blob_, op, input, output), as<int8_t>(in),

@@ -25,12 +25,16 @@ class BlobNet final : public FrozenNet {
   TensorView output(Tap tap) override;
   bool invoke() override;
 
+  uint32_t n_operators() const { return blob_ != nullptr ? header_.n_operators : 0; }
+  void invoke_operator(uint32_t index) { run(operator_record(blob_, header_, index)); }
+
  private:
   TensorView view(uint32_t tensor) const;
-  uint8_t* bytes_of(const TensorRecord& tensor) const { return arena_ + tensor.arena_offset; }
   void run(const OperatorRecord& op) const;
 
   const uint8_t* blob_ = nullptr;
+  const TensorRecord* tensors_ = nullptr;      // in the blob
+  const OperatorRecord* operators_ = nullptr;  // in the blob
   uint8_t* arena_ = nullptr;
   NetHeader header_;
 };

@@ -2,7 +2,10 @@
 
 #include "frozen/kernels.h"
 
+#include "frozen/fully_connected_dsp.h"
+#include "frozen/fully_connected_x86.h"
 #include "tinyol/float_math.h"
+#include "tinyol/linear_layer.h"
 
 namespace tinyol {
 namespace frozen {
@@ -19,15 +22,6 @@ int32_t wrapping_add(int32_t a, int32_t b) {
 int32_t clamp(int32_t value, int32_t least, int32_t greatest) {
   if (value < least) return least;
   return value > greatest ? greatest : value;
-}
-
-// |sum| stays below 2^30: n is at most 65535 and a product at most 2^14.
-int32_t dot_int8(const int8_t* __restrict weights, const int8_t* __restrict input, uint32_t n) {
-  int32_t sum = 0;
-  for (uint32_t i = 0; i < n; ++i) {
-    sum += static_cast<int16_t>(weights[i]) * static_cast<int16_t>(input[i]);
-  }
-  return sum;
 }
 
 float relu(float x) {
@@ -89,10 +83,27 @@ int32_t multiply_by_quantized_multiplier(int32_t value, Multiplier factor) {
 }
 
 void fully_connected_int8(const FullyConnectedInt8& layer, const int8_t* input, int8_t* output) {
-  const uint32_t stride = padded_to_word(layer.n_in);
-  const int8_t* row = layer.weights;
-  for (uint32_t r = 0; r < layer.n_out; ++r, row += stride) {
-    const int32_t sum = wrapping_add(dot_int8(row, input, layer.n_in), layer.bias[r]);
+#if TINYOL_DSP_KERNELS
+  fully_connected_int8_dsp(layer, input, output);
+#else
+#if TINYOL_X86_SIMD
+  if (simd_path() == SimdPath::kAvx2) return fully_connected_int8_avx2(layer, input, output);
+#endif
+  fully_connected_int8_plain(layer, input, output);
+#endif
+}
+
+void fully_connected_int8_plain(const FullyConnectedInt8& layer, const int8_t* input,
+                                int8_t* output) {
+  const uint32_t n_words = padded_to_word(layer.n_in) / 4;
+  const int8_t* block = layer.weights;
+  int32_t sums[4];
+  for (uint32_t r = 0; r < layer.n_out; ++r) {
+    if ((r & 3u) == 0) {
+      dot_four_rows_int8(block, input, n_words, sums);
+      block += 16 * n_words;
+    }
+    const int32_t sum = wrapping_add(sums[r & 3u], layer.bias[r]);
     const Multiplier factor = layer.multipliers[layer.per_channel ? r : 0];
     const int32_t scaled = multiply_by_quantized_multiplier(sum, factor);
     const int32_t value = wrapping_add(scaled, layer.output_zero_point);
@@ -106,9 +117,13 @@ void lookup_int8(const int8_t* table, const int8_t* input, int8_t* output, uint3
 
 void fully_connected_float32(const FullyConnectedFloat32& layer, const float* input,
                              float* output) {
-  const float* row = layer.weights;
-  for (uint32_t r = 0; r < layer.n_out; ++r, row += layer.n_in) {
-    output[r] = activate(layer.activation, dot_f32(row, input, layer.n_in) + layer.bias[r]);
+  // Only read.
+  const LinearLayer linear = {const_cast<float*>(layer.weights), const_cast<float*>(layer.bias),
+                              static_cast<uint16_t>(layer.n_in),
+                              static_cast<uint16_t>(layer.n_out)};
+  linear_forward(linear, input, output);
+  if (layer.activation != Activation::kNone) {
+    unary_float32(layer.activation, output, output, layer.n_out);
   }
 }
 

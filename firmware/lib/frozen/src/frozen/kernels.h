@@ -5,6 +5,7 @@
 
 #include <stdint.h>
 
+#include "frozen/four_rows.h"
 #include "frozen/net_blob.h"
 
 namespace tinyol {
@@ -23,7 +24,7 @@ struct Multiplier {
 int32_t multiply_by_quantized_multiplier(int32_t value, Multiplier factor);
 
 struct FullyConnectedInt8 {
-  const int8_t* weights;          // (n_out, n_in), rows padded to a multiple of 4 bytes
+  const int8_t* weights;          // (n_out, n_in), in blocks of four rows (net_blob.h)
   const int32_t* bias;            // (n_out,), the input's zero point folded in
   const Multiplier* multipliers;  // (n_out,) per channel, else (1,)
   bool per_channel;
@@ -35,8 +36,13 @@ struct FullyConnectedInt8 {
 };
 
 // output[r] = clamp(zero_point + factor[r] * (bias[r] + sum over c of weights[r][c] input[c])).
-// input: (n_in,), output: (n_out,), not overlapping. TFLM: integer_ops/fully_connected.h.
+// input: (n_in,) and readable up to a multiple of 4; output: (n_out,); both at multiples of 4, not
+// overlapping. TFLM: integer_ops/fully_connected.h.
 void fully_connected_int8(const FullyConnectedInt8& layer, const int8_t* input, int8_t* output);
+
+// The same in portable C++, where the CPU's own instructions are taken otherwise.
+void fully_connected_int8_plain(const FullyConnectedInt8& layer, const int8_t* input,
+                                int8_t* output);
 
 // output[i] = table[the byte of input[i]]; table: 256 entries.
 void lookup_int8(const int8_t* table, const int8_t* input, int8_t* output, uint32_t n);
@@ -49,10 +55,11 @@ struct FullyConnectedFloat32 {
   Activation activation;
 };
 
-// output[r] = activation(dot(weights[r], input) + bias[r]), summed in dot_f32's order.
+// output[r] = activation(dot(weights[r], input) + bias[r]), summed in dot_f32's order. Both lengths
+// are those of tensors: at most 65535.
 void fully_connected_float32(const FullyConnectedFloat32& layer, const float* input, float* output);
 
-// output[i] = function(input[i]).
+// output[i] = function(input[i]); output may be the input.
 void unary_float32(Activation function, const float* input, float* output, uint32_t n);
 
 }  // namespace frozen

@@ -14,8 +14,15 @@ constexpr uint8_t kMagic[4] = {'T', 'O', 'L', 'N'};
 
 }  // namespace
 
-uint32_t padded_to_word(uint32_t n_bytes) {
-  return (n_bytes + 3u) & ~3u;
+uint32_t place_of_weight(uint32_t row, uint32_t column, uint32_t n_in) {
+  const uint32_t block = (row & ~3u) * padded_to_word(n_in);
+  const uint32_t word = (row & 2u) + (column & 1u);
+  return block + 4u * ((column & ~3u) + word) + (column & 2u) + (row & 1u);
+}
+
+int8_t weight_at(const uint8_t* weights, uint32_t row, uint32_t column, uint32_t n_in) {
+  const uint8_t stored = weights[place_of_weight(row, column, n_in)];
+  return static_cast<int8_t>(stored ^ ((row & 1u) == 0 ? 0x80u : 0u));
 }
 
 uint32_t bytes_of_tensor(const TensorRecord& tensor) {
@@ -87,32 +94,17 @@ Status read_net_header(const uint8_t* blob, uint32_t length, NetHeader* header, 
 }
 
 TensorRecord tensor_record(const uint8_t* blob, uint32_t index) {
-  ByteReader reader(blob + kNetHeaderBytes + index * kTensorRecordBytes, kTensorRecordBytes);
   TensorRecord tensor;
-  tensor.arena_offset = reader.u32();
-  tensor.length = reader.u16();
-  tensor.type = static_cast<TensorType>(reader.u8());
-  tensor.zero_point = static_cast<int8_t>(reader.u8());
-  tensor.scale = reader.f32();
+  memcpy(&tensor, blob + kNetHeaderBytes + index * kTensorRecordBytes, sizeof(tensor));
   return tensor;
 }
 
 OperatorRecord operator_record(const uint8_t* blob, const NetHeader& header, uint32_t index) {
-  ByteReader reader(
-      blob + kNetHeaderBytes + header.n_tensors * kTensorRecordBytes + index * kOperatorRecordBytes,
-      kOperatorRecordBytes);
   OperatorRecord op;
-  op.kind = reader.u8();
-  op.activation = reader.u8();
-  op.input = reader.u16();
-  op.output = reader.u16();
-  op.output_min = static_cast<int8_t>(reader.u8());
-  op.output_max = static_cast<int8_t>(reader.u8());
-  op.weights_offset = reader.u32();
-  op.bias_offset = reader.u32();
-  op.multipliers_offset = reader.u32();
-  op.n_multipliers = reader.u16();
-  op.reserved = reader.u16();
+  memcpy(
+      &op,
+      blob + kNetHeaderBytes + header.n_tensors * kTensorRecordBytes + index * kOperatorRecordBytes,
+      sizeof(op));
   return op;
 }
 

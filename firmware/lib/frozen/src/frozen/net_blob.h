@@ -1,10 +1,10 @@
 // The net blob: a frozen network as the host compiles it (tinyol_sim/frozen_net/net_compiler.py)
-// and BlobNet runs it, in place, from flash. Version 1. Everything is little-endian, every part
+// and BlobNet runs it, in place, from flash. Version 2. Everything is little-endian, every part
 // begins at a multiple of 4 bytes from the blob's first, and the blob itself at a multiple of 4.
 //
 //   header, 32 bytes
 //      0  char[4]  magic "TOLN"
-//      4  u16      version, 1
+//      4  u16      version, 2
 //      6  u16      number of tensors, 1 to kMaxNetTensors
 //      8  u16      number of operators, 0 to kMaxNetOperators
 //     10  u16      index of the input tensor
@@ -38,8 +38,14 @@
 //     22  u16      0
 //
 //   data, wherever the operator records point to
-//      int8 weights     one row an output, each padded with zeros to a multiple of 4 bytes, so
-//                       that a SIMD kernel reads whole words and needs no tail
+//      int8 weights     one row an output, both sides padded with zeros to multiples of 4, in
+//                       blocks of four rows; of each, first its first four columns, then the next.
+//                       Four rows r0 to r3 times four columns c0 to c3 are four words:
+//                          r0c0 r1c0 r0c2 r1c2   r0c1 r1c1 r0c3 r1c3
+//                          r2c0 r3c0 r2c2 r3c2   r2c1 r3c1 r2c3 r3c3
+//                       Rows 0, 2, ... are stored as weight + 128, a byte without a sign. A
+//                       halfword is so 256 odd + (even + 128), two weights that meet the same
+//                       input: SIMD kernels multiply them at once (blocks_dsp.cpp)
 //      int8 bias        i32 an output, the input's zero point folded in:
 //                       bias - zero_point * sum(row), modulo 2^32
 //      multipliers      i32 multiplier in [0, 2^31), i32 shift in [-31, 30]: the real factor
@@ -53,6 +59,7 @@
 // its tensors are one record.
 #pragma once
 
+#include <stddef.h>
 #include <stdint.h>
 
 #include "tinyol/frozen_net.h"
@@ -61,7 +68,7 @@
 namespace tinyol {
 namespace frozen {
 
-constexpr uint16_t kNetBlobVersion = 1;
+constexpr uint16_t kNetBlobVersion = 2;
 constexpr uint32_t kNetHeaderBytes = 32;
 constexpr uint32_t kTensorRecordBytes = 12;
 constexpr uint32_t kOperatorRecordBytes = 24;
@@ -95,40 +102,67 @@ struct NetHeader {
   uint32_t blob_bytes = 0;
 };
 
+// The records are laid out as in the blob, so that a checked blob's are read where they lie.
 struct TensorRecord {
-  uint32_t arena_offset = 0;
-  uint16_t length = 0;
-  TensorType type = TensorType::kInt8;
-  int8_t zero_point = 0;
-  float scale = 1.0f;
+  uint32_t arena_offset;
+  uint16_t length;
+  TensorType type;
+  int8_t zero_point;
+  float scale;
 };
 
 struct OperatorRecord {
-  uint8_t kind = 0;  // an OperatorKind once check_net_blob() has passed
-  uint8_t activation = 0;
-  uint16_t input = 0;
-  uint16_t output = 0;
-  int8_t output_min = 0;
-  int8_t output_max = 0;
-  uint32_t weights_offset = 0;
-  uint32_t bias_offset = 0;
-  uint32_t multipliers_offset = 0;
-  uint16_t n_multipliers = 0;
-  uint16_t reserved = 0;
+  uint8_t kind;  // an OperatorKind once check_net_blob() has passed
+  uint8_t activation;
+  uint16_t input;
+  uint16_t output;
+  int8_t output_min;
+  int8_t output_max;
+  uint32_t weights_offset;
+  uint32_t bias_offset;
+  uint32_t multipliers_offset;
+  uint16_t n_multipliers;
+  uint16_t reserved;
 };
+
+#if __BYTE_ORDER__ != __ORDER_LITTLE_ENDIAN__
+#error "A net blob is used in place: it is little-endian"
+#endif
+static_assert(sizeof(TensorRecord) == kTensorRecordBytes && offsetof(TensorRecord, length) == 4 &&
+                  offsetof(TensorRecord, type) == 6 && offsetof(TensorRecord, zero_point) == 7 &&
+                  offsetof(TensorRecord, scale) == 8,
+              "a tensor record is the blob's 12 bytes");
+static_assert(sizeof(OperatorRecord) == kOperatorRecordBytes &&
+                  offsetof(OperatorRecord, input) == 2 && offsetof(OperatorRecord, output) == 4 &&
+                  offsetof(OperatorRecord, output_min) == 6 &&
+                  offsetof(OperatorRecord, output_max) == 7 &&
+                  offsetof(OperatorRecord, weights_offset) == 8 &&
+                  offsetof(OperatorRecord, bias_offset) == 12 &&
+                  offsetof(OperatorRecord, multipliers_offset) == 16 &&
+                  offsetof(OperatorRecord, n_multipliers) == 20 &&
+                  offsetof(OperatorRecord, reserved) == 22,
+              "an operator record is the blob's 24 bytes");
 
 // The header alone, checked on its own, for a caller that must know how large an arena it takes:
 // at most 64 MiB, whatever the bytes say.
 Status read_net_header(const uint8_t* blob, uint32_t length, NetHeader* header, Refusal* refusal);
 
-// The records of a checked blob.
+// Copies of records, wherever the blob begins.
 TensorRecord tensor_record(const uint8_t* blob, uint32_t index);
 OperatorRecord operator_record(const uint8_t* blob, const NetHeader& header, uint32_t index);
 
 // Bytes of a tensor's values, and any number of bytes rounded up to a multiple of 4: what a tensor
-// takes in the arena, and a row of int8 weights in the blob.
+// takes in the arena, and either side of a matrix of int8 weights in the blob.
 uint32_t bytes_of_tensor(const TensorRecord& tensor);
-uint32_t padded_to_word(uint32_t n_bytes);
+inline uint32_t padded_to_word(uint32_t n_bytes) {
+  return (n_bytes + 3u) & ~3u;
+}
+
+// Where the weight of a row and column lies, from the first byte of the matrix; n_in: its columns.
+uint32_t place_of_weight(uint32_t row, uint32_t column, uint32_t n_in);
+
+// That weight. weights: the matrix in the blob.
+int8_t weight_at(const uint8_t* weights, uint32_t row, uint32_t column, uint32_t n_in);
 
 // Where the records end and the data may begin.
 uint32_t net_records_end(const NetHeader& header);

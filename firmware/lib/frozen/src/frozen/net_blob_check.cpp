@@ -112,13 +112,15 @@ bool duty_of(uint8_t kind, Duty* duty) {
 
 Status check_fully_connected_int8(const Check& check, const OperatorRecord& op, uint32_t n_in,
                                   uint32_t n_out) {
-  const uint32_t stride = padded_to_word(n_in);  // stride * n_out < 2^32: both are at most 2^16
-  Status status = check_data(check, "weights", op.weights_offset, stride * n_out);
+  const uint32_t columns = padded_to_word(n_in);
+  const uint32_t rows = padded_to_word(n_out);
+  if (columns > UINT32_MAX / rows) return check.malformed("weights", n_in, n_out);
+  Status status = check_data(check, "weights", op.weights_offset, rows * columns);
   if (status != Status::kOk) return status;
-  for (uint32_t row = 0; row < n_out; ++row) {
-    for (uint32_t column = n_in; column < stride; ++column) {
-      const uint8_t padding = check.blob[op.weights_offset + row * stride + column];
-      if (padding != 0) return check.malformed("weights padding", 0, padding);
+  for (uint32_t row = 0; row < rows; ++row) {
+    for (uint32_t column = row < n_out ? n_in : 0; column < columns; ++column) {
+      const int8_t padding = weight_at(check.blob + op.weights_offset, row, column, n_in);
+      if (padding != 0) return check.malformed("weights padding", 0, static_cast<uint8_t>(padding));
     }
   }
   status = check_data(check, "bias", op.bias_offset, 4u * n_out);
