@@ -1,6 +1,7 @@
 """Compiles the core for tests: with other compilers, flags and capacities than the twin's.
 
-What was built once is kept in build/tests, under a name made of everything that went into it.
+What was built once is kept in build/tests, under a name made of everything that went into it; so is
+every object file, for the other programs and libraries that the same file goes into.
 """
 
 from __future__ import annotations
@@ -29,6 +30,7 @@ from tinyol_sim import _build
 REPO = Path(__file__).resolve().parent.parent
 NATIVE = REPO / "tests" / "native"
 KEPT = REPO / "build" / "tests"
+OBJECTS = KEPT / "objects"
 N_JOBS = 2
 
 INCLUDES = [_build.CORE, _build.FROZEN, _build.CSRC, Path("tests/native"), Path("tests/fuzz")]
@@ -43,7 +45,7 @@ SANITIZERS = (
 )
 # The twin's flags without its optimisation, and without the flag that forbids fused
 # multiply-adds: the sources must see to that themselves (tinyol/fp_contract.h).
-FLAGS = [flag for flag in _build.COMPILE_ARGS if flag not in ("-O2", "-ffp-contract=off")]
+FLAGS = [flag for flag in _build.COMPILE_ARGS if flag not in (_build.OPTIMISE, "-ffp-contract=off")]
 
 
 @dataclass(frozen=True)
@@ -106,37 +108,49 @@ def build(
     kind fails the test: warnings are errors.
     """
     defines = [f"-D{name}={value}" for name, value in capacities.items()]
-    link = ["-shared", "-fPIC"] if target.endswith(".so") else []
+    library = target.endswith(".so")
+    compiled_as, linked_as = (["-fPIC"], ["-shared"]) if library else ([], [])
     watch = SANITIZERS if SANITIZED in os.environ and compiler.name == "g++" else ()
-    arguments = [*compiler.command, *FLAGS, "-Werror", *link, *flags, *watch, *defines]
+    arguments = [*compiler.command, *FLAGS, "-Werror", *compiled_as, *flags, *watch, *defines]
     digest = hashlib.sha256(_fingerprint_of_sources())
     digest.update(repr((arguments, list(sources), _version(compiler))).encode())
     stem, dot, suffix = target.partition(".")
     built = KEPT / f"{stem}-{digest.hexdigest()[:16]}{dot}{suffix}"
     if built.exists():
         return built
-    KEPT.mkdir(parents=True, exist_ok=True)
-    includes = [f"-I{REPO / folder}" for folder in INCLUDES]
+    OBJECTS.mkdir(parents=True, exist_ok=True)
     with TemporaryDirectory(dir=KEPT) as folder, ThreadPoolExecutor(N_JOBS) as pool:
-        objects = [Path(folder, source.replace("/", "_") + ".o") for source in sources]
-        list(
-            pool.map(
-                lambda pair: _run(
-                    [*arguments, *includes, "-c", str(REPO / pair[0]), "-o", pair[1]]
-                ),
-                zip(sources, map(str, objects), strict=True),
-            )
-        )
+        objects = pool.map(lambda source: _object(compiler, arguments, source), sources)
         linked = Path(folder, target)
-        _run([*arguments, *map(str, objects), "-o", str(linked)])
+        _run([*arguments, *linked_as, *map(str, objects), "-o", str(linked)])
         os.replace(linked, built)
     return built
 
 
-def _run(command: list[str]) -> None:
+def _object(compiler: Compiler, arguments: Sequence[str], source: str) -> Path:
+    """The object file of a source; compiled only if there is none of the same text and flags.
+
+    The preprocessed text says which macros and headers matter to this file: a board's revision is
+    nothing to the core.
+    """
+    command = [*arguments, *(f"-I{REPO / folder}" for folder in INCLUDES), str(REPO / source)]
+    digest = hashlib.sha256(_run([*command, "-E"]).encode())
+    flags = [flag for flag in arguments if not flag.startswith(("-D", "-I"))]
+    digest.update(repr((flags, _version(compiler))).encode())
+    kept = OBJECTS / f"{Path(source).stem}-{digest.hexdigest()[:32]}.o"
+    if not kept.exists():
+        with TemporaryDirectory(dir=OBJECTS) as folder:
+            made = Path(folder, kept.name)
+            _run([*command, "-c", "-o", str(made)])
+            os.replace(made, kept)
+    return kept
+
+
+def _run(command: list[str]) -> str:
     done = subprocess.run(command, capture_output=True, text=True)
     if done.returncode != 0:
         pytest.fail(f"{' '.join(command)}\n{done.stderr}", pytrace=False)
+    return done.stdout
 
 
 def sources_of_core() -> list[str]:
@@ -158,6 +172,7 @@ class Native:
             patch("tinyol_sim.twin.ffi", self.ffi),
             patch("tinyol_sim.twin.lib", self.lib),
             patch("tinyol_sim.refusals.ffi", self.ffi),
+            patch("tinyol_sim.window_results.ffi", self.ffi),
         ):
             yield
 

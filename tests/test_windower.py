@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from numpy.typing import NDArray
 from reference_learner import WindowPlan, cut_windows
 from units import Units, f32
 
@@ -48,6 +49,46 @@ def test_windows_against_the_reference(
         np.testing.assert_allclose(
             logs, exact_logs, atol=1e-4 + 2e-6 / np.exp(exact_logs.min() / 2)
         )
+
+
+def sum_in_order(values: NDArray[np.float32]) -> np.float32:
+    """Four sums, of every fourth value each, taken one after the other in float32."""
+    four = [np.add.accumulate(values[k::4], dtype=np.float32)[-1:].sum() for k in range(4)]
+    return np.float32((four[0] + four[1]) + (four[2] + four[3]))
+
+
+@given(PLANS, st.integers(0, 2**32 - 1))
+def test_the_bits_of_a_window(units: Units, plan: WindowPlan, seed: int) -> None:
+    """float32, one operation after the other, wherever the ring has turned to."""
+    n, length = plan.window_len + 3 * plan.hop, np.float32(plan.window_len)
+    samples = f32(np.random.default_rng(seed).normal([0, 0, 1], 0.3, (n, 3)))
+    cut = units.windows(plan, samples)
+    weights, centres, scales = f32(plan.projection), f32(plan.centre), f32(plan.scale)
+    for i, last in enumerate(cut.last_sample):
+        window = samples[int(last) - plan.window_len + 1 : int(last) + 1]
+        means = [sum_in_order(axis) / length for axis in window.T]
+        variances = [
+            sum_in_order((axis - mean) ** 2) / length
+            for axis, mean in zip(window.T, means, strict=True)
+        ]
+        least = np.float32(1e-12)
+        assert cut.mean[i].tolist() == means
+        logs = units.map("log", np.maximum(f32(variances), least))
+        assert cut.axis_log_variance[i].tolist() == logs.tolist()
+        channels = window
+        if plan.axes == "projection":
+            x, y, z = (window * weights).T
+            channels = ((x + y) + z)[:, None]
+            means = [sum_in_order(channels[:, 0]) / length]
+            variances = [sum_in_order((channels[:, 0] - means[0]) ** 2) / length]
+        total = np.float32(0)
+        for variance in variances:
+            total += variance
+        assert cut.log_variance[i] == units.map("log", f32([max(total, least)]))[0]
+        width = channels.shape[1]
+        centre = f32(means) if plan.centring == "window" else centres[:width]
+        inputs = (channels - centre) * scales[:width] + np.float32(plan.offset)
+        assert cut.inputs[i].tolist() == inputs.ravel().tolist()
 
 
 def test_a_long_gap_free_stream_never_slips(units: Units) -> None:

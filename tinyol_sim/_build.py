@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,10 @@ ROOT = Path(__file__).resolve().parent.parent
 CSRC = Path("tinyol_sim/csrc")
 CORE = Path("firmware/lib/tinyol/src")
 FROZEN = Path("firmware/lib/frozen/src")
-HEADERS = ("twin_api.h", "net_api.h", "flash_api.h", "board_api.h")
+HEADERS = (
+    *("twin_api.h", "net_api.h", "flash_api.h", "board_api.h"),
+    *("classifier_api.h", "csv_api.h"),
+)
 NATIVE = "_core_native"  # the library's name where it is built without Python's headers
 
 # Capacities that any reasonable model fits; they change no result (tinyol/capacity.h).
@@ -27,10 +31,12 @@ CAPACITIES = {
     "TINYOL_MAX_REHEARSAL_WINDOWS": 256,
 }
 
-# The rules for bit-exactness; -O2 because CPython's own flags may say anything.
+# The rules for bit-exactness; -O3 because CPython's own flags may say anything, and because it
+# puts the four sums of a dot product (tinyol/float_math.h) side by side into one register.
+OPTIMISE = "-O3"
 COMPILE_ARGS = [
     "-std=c++14",
-    "-O2",
+    OPTIMISE,
     "-ffp-contract=off",
     "-fno-math-errno",
     "-fno-exceptions",
@@ -39,6 +45,9 @@ COMPILE_ARGS = [
     "-Wall",
     "-Wextra",
 ]
+# Calls from one file to another go straight there, not through a table that another library might
+# have changed. Only ELF has that table.
+LINK_ARGS = ["-Wl,-Bsymbolic"] if sys.platform.startswith("linux") else []
 
 
 def sources() -> list[str]:
@@ -65,6 +74,7 @@ def build_options() -> dict[str, Any]:
         "include_dirs": [path.as_posix() for path in (CORE, FROZEN, CSRC)],
         "define_macros": [(name, str(value)) for name, value in CAPACITIES.items()],
         "extra_compile_args": COMPILE_ARGS + os.environ.get("TINYOL_CXXFLAGS", "").split(),
+        "extra_link_args": LINK_ARGS,
     }
 
 

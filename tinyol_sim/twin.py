@@ -30,6 +30,7 @@ from .refusals import (
     new_refusal,
 )
 from .settings import SETTINGS
+from .simd import check_environment
 from .twin_reads import (
     ERROR_QUANTILES,
     ClassStatus,
@@ -43,7 +44,7 @@ from .twin_reads import (
     read_weights,
 )
 from .undone import UNDOABLE, Contradiction, Undone
-from .window_results import NOTICES, WINDOW, Windows
+from .window_results import NOTICES, WindowColumns, Windows
 
 if TYPE_CHECKING:
     from .bundle import Bundle
@@ -71,7 +72,7 @@ class Twin:
 
     Raises:
         BundleError: the model is refused; the message names what and by how much.
-        DeviceError: it is made of neither a bundle nor bytes.
+        DeviceError: it is made of neither a bundle nor bytes, or TINYOL_SIMD is wrong (simd.py).
     """
 
     def __init__(self, bundle: Bundle | bytes) -> None:
@@ -82,6 +83,7 @@ class Twin:
                 "a twin is made of a Bundle, or of a model image's bytes, not of"
                 f" {type(bundle).__name__}; Bundle.load(path) reads a bundle file"
             )
+        check_environment()
         refusal = new_refusal()
         handle = lib.tinyol_twin_new(image, len(image), refusal)
         if handle == ffi.NULL:
@@ -125,9 +127,7 @@ class Twin:
             ):
                 raise DeviceError(f"gaps must be rising indices of samples, 0 to {n - 1}")
             capacity = int(lib.tinyol_twin_max_windows(self._handle, n))
-            records = np.zeros(capacity, WINDOW)
-            features = np.zeros((capacity, self.n_features), np.float32)
-            probabilities = np.zeros((capacity, self.n_classes), np.float32)
+            columns = WindowColumns(capacity, self.n_features, self.n_classes)
             written = lib.tinyol_twin_feed(
                 self._handle,
                 ffi.from_buffer("float *", xyz),
@@ -135,12 +135,10 @@ class Twin:
                 ffi.NULL if label_array is None else ffi.from_buffer("int16_t *", label_array),
                 ffi.from_buffer("int64_t *", gap_array),
                 len(gap_array),
-                ffi.from_buffer("tinyol_window *", records, require_writable=True),
-                ffi.from_buffer("float *", features, require_writable=True),
-                ffi.from_buffer("float *", probabilities, require_writable=True),
+                columns.pointers(),
                 capacity,
             )
-        return Windows.from_records(records[:written], features[:written], probabilities[:written])
+        return columns.cut(written)
 
     def _checked_labels(self, labels: ArrayLike | None, n: int) -> NDArray[np.int16] | None:
         if labels is None:
@@ -153,7 +151,7 @@ class Twin:
                 f"labels go from {array.min()} to {array.max()}; "
                 f"this device has {self.n_classes} classes (-1 = no label)"
             )
-        return array.astype(np.int16)
+        return array.astype(np.int16, copy=False)
 
     def gap(self) -> None:
         """The next sample does not follow the last one."""

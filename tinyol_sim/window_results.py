@@ -11,30 +11,6 @@ from numpy.typing import NDArray
 
 from ._core import ffi, lib
 
-WINDOW = np.dtype(
-    [
-        ("sample_index", "<u8"),
-        ("window_index", "<u8"),
-        ("error", "<f4"),
-        ("tuned_error", "<f4"),
-        ("log_variance", "<f4"),
-        ("confidence", "<f4"),
-        ("loss", "<f4"),
-        ("score", "<f4"),
-        ("novelty", "<f4"),
-        ("predicted", "<i2"),
-        ("label", "<i2"),
-        ("notices", "<u2"),
-        ("anomaly", "?"),
-        ("learned", "?"),
-        ("fine_tuned", "?"),
-        ("alarm", "?"),
-        ("unknown", "?"),
-        ("reserved", "u1"),
-    ]
-)
-WINDOW_COLUMNS = tuple(name for name in WINDOW.names or () if name != "reserved")
-
 
 def _read_notices() -> dict[str, int]:
     names: dict[str, int] = {}
@@ -90,16 +66,6 @@ class Windows:
         return np.asarray((self.notices & NOTICES[name]) != 0)
 
     @classmethod
-    def from_records(
-        cls, records: NDArray[Any], features: NDArray[Any], probabilities: NDArray[Any]
-    ) -> Windows:
-        """From records of WINDOW, (n,); everything is copied, so no larger buffer stays alive."""
-        columns: dict[str, Any] = {name: records[name].copy() for name in WINDOW_COLUMNS}
-        for name in ("sample_index", "window_index"):
-            columns[name] = columns[name].astype(np.int64)
-        return cls(**columns, features=features.copy(), probabilities=probabilities.copy())
-
-    @classmethod
     def join(cls, parts: list[Windows]) -> Windows:
         """One stretch after the other; classes added in between count 0 before they existed."""
         n_classes = max(part.probabilities.shape[1] for part in parts)
@@ -110,3 +76,52 @@ class Windows:
                 pieces = [np.pad(p, ((0, 0), (0, n_classes - p.shape[1]))) for p in pieces]
             arrays[field.name] = np.concatenate(pieces)
         return cls(**arrays)
+
+
+# The columns of tinyol_windows (csrc/twin_api.h); a row of the last two has as many numbers as the
+# device has features and classes.
+_COLUMNS: dict[str, Any] = {
+    "sample_index": np.int64,
+    "window_index": np.int64,
+    "error": np.float32,
+    "tuned_error": np.float32,
+    "log_variance": np.float32,
+    "confidence": np.float32,
+    "loss": np.float32,
+    "score": np.float32,
+    "novelty": np.float32,
+    "predicted": np.int16,
+    "label": np.int16,
+    "notices": np.uint16,
+    "anomaly": np.bool_,
+    "learned": np.bool_,
+    "fine_tuned": np.bool_,
+    "alarm": np.bool_,
+    "unknown": np.bool_,
+    "features": np.float32,
+    "probabilities": np.float32,
+}
+
+
+class WindowColumns:
+    """Memory for at most `capacity` windows, which C fills column by column."""
+
+    def __init__(self, capacity: int, n_features: int, n_classes: int) -> None:
+        widths = {"features": (n_features,), "probabilities": (n_classes,)}
+        self._arrays = {
+            name: np.empty((capacity, *widths.get(name, ())), kind)
+            for name, kind in _COLUMNS.items()
+        }
+
+    def pointers(self) -> Any:
+        """A tinyol_windows *; valid as long as this object, and until cut()."""
+        pointers = ffi.new("tinyol_windows *")
+        for name, array in self._arrays.items():
+            setattr(pointers, name, ffi.cast("void *", array.ctypes.data))
+        return pointers
+
+    def cut(self, n: int) -> Windows:
+        """The first n windows; the memory of the others is given back, and nothing copied."""
+        for array in self._arrays.values():
+            array.resize((n, *array.shape[1:]), refcheck=False)
+        return Windows(**self._arrays)

@@ -8,6 +8,7 @@
 
 #include "float_mode.h"
 #include "frozen/blob_net.h"
+#include "frozen/simd_x86.h"
 #include "refusal.h"
 
 using tinyol::Status;
@@ -85,6 +86,14 @@ int tinyol_net_run_batch(tinyol_net* net, const void* inputs, uint32_t n, void* 
     }
   }
   return 0;
+}
+
+int tinyol_simd_path(void) {
+  return static_cast<int>(tinyol::frozen::simd_path());
+}
+
+int tinyol_set_simd_path(int path) {
+  return tinyol::frozen::set_simd_path(static_cast<tinyol::frozen::SimdPath>(path)) ? 1 : 0;
 }
 
 }  // extern "C"

@@ -35,6 +35,11 @@ tinyol_net_tensor tinyol_net_describe(tinyol_net* net, int which);
 /* n rows in the tensors' own types, one behind the other; NULL skips a tap. 0, or a Status. */
 int tinyol_net_run_batch(tinyol_net* net, const void* inputs, uint32_t n, void* embedding,
                          void* hidden, void* reconstruction);
+
+/* Which instructions all nets of this process use: 0 plain C++, 1 AVX2 (frozen/simd_x86.h). */
+int tinyol_simd_path(void);
+/* Another from now on; 0 where the processor does not offer it. */
+int tinyol_set_simd_path(int path);
 // cdef end
 
 #ifdef __cplusplus

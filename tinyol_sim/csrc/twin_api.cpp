@@ -23,25 +23,24 @@ int guarded(tinyol_refusal* out, Call call) {
   return report(status, refusal, out);
 }
 
-void copy_window(const tinyol::WindowResult& from, tinyol_window* to) {
-  to->sample_index = from.sample_index;
-  to->window_index = from.window_index;
-  to->error = from.error;
-  to->tuned_error = from.tuned_error;
-  to->log_variance = from.log_variance;
-  to->confidence = from.confidence;
-  to->loss = from.loss;
-  to->score = from.score;
-  to->novelty = from.novelty;
-  to->predicted = from.predicted;
-  to->label = from.label;
-  to->notices = from.notices;
-  to->anomaly = from.anomaly;
-  to->learned = from.learned;
-  to->fine_tuned = from.fine_tuned;
-  to->alarm = from.alarm;
-  to->unknown = from.unknown;
-  to->reserved = 0;
+void write_window(const tinyol::WindowResult& from, const tinyol_windows& to, uint64_t at) {
+  to.sample_index[at] = static_cast<int64_t>(from.sample_index);
+  to.window_index[at] = static_cast<int64_t>(from.window_index);
+  to.error[at] = from.error;
+  to.tuned_error[at] = from.tuned_error;
+  to.log_variance[at] = from.log_variance;
+  to.confidence[at] = from.confidence;
+  to.loss[at] = from.loss;
+  to.score[at] = from.score;
+  to.novelty[at] = from.novelty;
+  to.predicted[at] = from.predicted;
+  to.label[at] = from.label;
+  to.notices[at] = from.notices;
+  to.anomaly[at] = from.anomaly;
+  to.learned[at] = from.learned;
+  to.fine_tuned[at] = from.fine_tuned;
+  to.alarm[at] = from.alarm;
+  to.unknown[at] = from.unknown;
 }
 
 }  // namespace
@@ -74,8 +73,7 @@ int tinyol_twin_has_bias(const tinyol_twin* twin) {
 
 uint64_t tinyol_twin_feed(tinyol_twin* twin, const float* samples, uint64_t n,
                           const int16_t* labels, const int64_t* gaps, uint64_t n_gaps,
-                          tinyol_window* windows, float* features, float* probabilities,
-                          uint64_t capacity) {
+                          const tinyol_windows* windows, uint64_t capacity) {
   const FloatMode mode;
   tinyol::Device& device = twin->device;
   const uint32_t n_features = device.learner().n_features();
@@ -98,13 +96,10 @@ uint64_t tinyol_twin_feed(tinyol_twin* twin, const float* samples, uint64_t n,
     if (!device.push_sample(samples + 3 * i, &result)) continue;
     twin->last = result;
     if (written >= capacity) continue;
-    copy_window(result, &windows[written]);
-    memcpy(features + written * n_features, device.learner().features(),
-           n_features * sizeof(float));
-    if (probabilities != nullptr) {
-      memcpy(probabilities + written * n_classes, device.learner().probabilities(),
-             n_classes * sizeof(float));
-    }
+    write_window(result, *windows, written);
+    const tinyol::Learner& learner = device.learner();
+    std::copy_n(learner.features(), n_features, windows->features + written * n_features);
+    std::copy_n(learner.probabilities(), n_classes, windows->probabilities + written * n_classes);
     ++written;
   }
   return written;

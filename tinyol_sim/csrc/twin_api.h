@@ -16,26 +16,28 @@ typedef struct {
   uint32_t have;
 } tinyol_refusal;
 
+/* What became of windows: a column each, one entry a window. */
 typedef struct {
-  uint64_t sample_index;
-  uint64_t window_index;
-  float error;
-  float tuned_error;
-  float log_variance;
-  float confidence;
-  float loss;
-  float score;
-  float novelty;
-  int16_t predicted;
-  int16_t label;
-  uint16_t notices; /* bits: tinyol_notice_name() */
-  uint8_t anomaly;
-  uint8_t learned;
-  uint8_t fine_tuned;
-  uint8_t alarm;
-  uint8_t unknown;
-  uint8_t reserved;
-} tinyol_window;
+  int64_t* sample_index;
+  int64_t* window_index;
+  float* error;
+  float* tuned_error;
+  float* log_variance;
+  float* confidence;
+  float* loss;
+  float* score;
+  float* novelty;
+  int16_t* predicted;
+  int16_t* label;
+  uint16_t* notices; /* bits: tinyol_notice_name() */
+  uint8_t* anomaly;
+  uint8_t* learned;
+  uint8_t* fine_tuned;
+  uint8_t* alarm;
+  uint8_t* unknown;
+  float* features;      /* n_features a window */
+  float* probabilities; /* n_classes a window; may be NULL without classes */
+} tinyol_windows;
 
 typedef struct {
   uint64_t samples;
@@ -138,13 +140,11 @@ int tinyol_twin_has_bias(const tinyol_twin* twin);
 
 /* n samples, x y z each, in g. labels: NULL, or n class indices (-1 = none): a change of value,
    from one call to the next too, sets the label from that sample on. gaps: sorted indices of
-   samples that do not follow the one before. windows, features (n_features a window) and
-   probabilities (n_classes a window; may be NULL without classes): room for `capacity` windows.
+   samples that do not follow the one before. windows: columns with room for `capacity` windows.
    Returns the number of windows written. */
 uint64_t tinyol_twin_feed(tinyol_twin* twin, const float* samples, uint64_t n,
                           const int16_t* labels, const int64_t* gaps, uint64_t n_gaps,
-                          tinyol_window* windows, float* features, float* probabilities,
-                          uint64_t capacity);
+                          const tinyol_windows* windows, uint64_t capacity);
 /* The most windows that n samples can complete. */
 uint64_t tinyol_twin_max_windows(const tinyol_twin* twin, uint64_t n);
 void tinyol_twin_gap(tinyol_twin* twin);

@@ -32,7 +32,11 @@ class Windower {
   void take(Window* window) const;
 
  private:
-  void unroll(uint16_t axis, float* values, uint16_t stride) const;
+  template <typename Each>
+  void in_fours(const float pad[3], Each each) const;
+  // Fill window->input; return the variance about the window's own mean, summed over channels.
+  float project(Window* window) const;
+  float normalise_axes(const float axis_variance[3], Window* window) const;
 
   const Pipeline* pipeline_ = nullptr;
   float ring_[3 * kMaxWindow] = {};  // the last window_len samples, x y z, oldest at next_
