@@ -364,6 +364,10 @@ def test_the_chips_watchdog_is_longer_than_an_upload_and_fed(board: NewBoard) ->
 # --- the model, and the arithmetic -------------------------------------------------------------
 
 
+def test_code_runs_from_the_cache(board: NewBoard) -> None:
+    assert board().lib.stub_instructions_cached() == 1
+
+
 def test_model_export_writes_what_a_build_needs(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

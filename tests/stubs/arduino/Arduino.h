@@ -47,21 +47,27 @@ struct StubRandom {
   uint32_t CONFIG;
   uint32_t VALUE;
 };
+struct StubFlashController {
+  uint32_t ICACHECNF;
+};
 struct StubChip {
   uint32_t DEVICEADDR[2];
 };
 extern StubPower stub_power;
 extern StubWatchdog stub_watchdog;
 extern StubRandom stub_random;
+extern StubFlashController stub_flash_controller;
 extern StubChip stub_chip;
 #define NRF_POWER (&stub_power)
 #define NRF_WDT (&stub_watchdog)
 #define NRF_RNG (&stub_random)
+#define NRF_NVMC (&stub_flash_controller)
 #define NRF_FICR (&stub_chip)
 constexpr uint32_t POWER_RESETREAS_DOG_Msk = 1u << 1;
 constexpr uint32_t POWER_RESETREAS_LOCKUP_Msk = 1u << 3;
 constexpr uint32_t WDT_CONFIG_SLEEP_Msk = 1u;
 constexpr uint32_t RNG_CONFIG_DERCEN_Msk = 1u;
+constexpr uint32_t NVMC_ICACHECNF_CACHEEN_Msk = 1u;
 
 uintptr_t __get_PSP();
 [[noreturn]] void NVIC_SystemReset();  // throws StubReset

@@ -7,6 +7,8 @@
 #include "Arduino.h"
 #include "stub_board.h"
 
+StubFlashController stub_flash_controller;
+
 namespace {
 
 constexpr uint32_t kBegin = 0xF0000;
@@ -105,6 +107,10 @@ uint32_t FlashIAP::get_page_size() const {
 }
 
 }  // namespace mbed
+
+int stub_instructions_cached(void) {
+  return stub_flash_controller.ICACHECNF == NVMC_ICACHECNF_CACHEEN_Msk;
+}
 
 void stub_flash(uint8_t* kept) {
   bytes = kept;

@@ -48,6 +48,7 @@ extern uint32_t stub_retained[2];  // RESETREAS, GPREGRET2
 void stub_retain(const uint32_t retained[2]);
 
 // The 64 KB of flash behind the program, which are the test's; without, blank ones of its own.
+int stub_instructions_cached(void);
 void stub_flash(uint8_t* kept);
 // The power ends in the middle of an operation, an erase or a word's write, after so many whole
 // ones: stub_run() returns 1. 2^32 - 1: never.

@@ -3,6 +3,7 @@
 #include <Arduino.h>
 
 #include "imu.h"
+#include "instruction_cache.h"
 #include "random_seed.h"
 #include "text_line.h"
 #include "tinyol/secret_bytes.h"
@@ -27,6 +28,7 @@ static_assert(kRandom < kMaxConditions, "a slot each");
 }  // namespace
 
 void Board::begin() {
+  cache_instructions();
   led_begin();
   if (take_fault(&last_fault_)) describe(last_fault_, last_fault_text_);
   watchdog_begin();
