@@ -4,19 +4,21 @@ from __future__ import annotations
 
 import re
 import runpy
+from dataclasses import replace
 from functools import cache
 from pathlib import Path
 
 import pytest
 from emulator_cases import HAS_GCC, gcc, qemu, unicorn, zig
-from test_cost import TOLERANCE, near, needs_that_gcc
+from test_cost import TOLERANCE, check_row, needs_that_gcc
 
-from tinyol_sim.emulator.bench import CYCLES_LEAST, CYCLES_MOST, Costs, Instructions, count_costs
+from tinyol_sim.emulator.bench import Costs, count_costs
+from tinyol_sim.emulator.counting import Instructions
 
 REPO = Path(__file__).resolve().parent.parent
 SIZE = runpy.run_path(str(REPO / "firmware" / "size.py"))
 DOC = REPO / "SECURITY.md"
-MOST_MAC_OF_A_COMMAND = 12_000  # instructions: a quarter of a window's
+MOST_MAC_OF_A_COMMAND = 12_000  # instructions: less than a window's
 MOST_HANDSHAKE = 40_000
 MOST_RAM_OF_A_LINK = 64  # bytes
 # What a board has only because it knows who is teaching it.
@@ -55,7 +57,11 @@ def test_authentication_is_cheap(compiler: str, machine: str) -> None:
 @pytest.mark.skipif(not HAS_GCC, reason="no arm-none-eabi-g++")
 def test_both_emulators_count_the_same(machine: str) -> None:
     pytest.importorskip("unicorn")
-    assert costs("gcc", machine) == costs("gcc")
+    by_unicorn = counted(costs("gcc"))
+    assert counted(costs("gcc", machine)) == {
+        name: replace(part, cycles=None) for name, part in by_unicorn.items()
+    }
+    assert costs("gcc", machine).ram == costs("gcc").ram
 
 
 # --- SECURITY.md --------------------------------------------------------------------------------
@@ -74,8 +80,7 @@ def test_the_table_has_the_instructions_that_are_counted(machine: str) -> None:
     rows = table()
     for name, instructions in counted(costs("gcc", machine)).items():
         said, cycles = rows[name.replace(": ", ", ")]
-        assert near(said, instructions), f"{name}: {said}, {instructions.median} counted"
-        assert cycles == f"{said * CYCLES_LEAST:,.0f}-{said * CYCLES_MOST:,.0f}"
+        check_row(name, said, int(cycles.replace(",", "")), instructions)
 
 
 @on_unicorn

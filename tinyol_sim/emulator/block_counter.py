@@ -12,6 +12,9 @@ from typing import Any
 class BlockCounter:
     """Its `on_block` is a UC_HOOK_BLOCK callback; a block counts whole when it is entered."""
 
+    # Whether on_flash_read() is to be called, which costs as much time as on_block().
+    reads_matter = False
+
     def __init__(self) -> None:
         self.instructions = 0
         self._lengths: dict[tuple[int, int], int] = {}
@@ -24,6 +27,15 @@ class BlockCounter:
             length = count_thumb(bytes(machine.mem_read(address, n_bytes)))
             self._lengths[key] = length
         self.instructions += length
+
+    def on_flash_read(self) -> None:
+        """A word, or less, was read from flash as data."""
+
+    def on_timer_read(self) -> None:
+        """The program looks at the timer, which shows `instructions`."""
+
+    def on_notice(self, notice: str) -> None:
+        """The program has told something (notice.h)."""
 
 
 def count_thumb(code: bytes) -> int:

@@ -17,7 +17,7 @@ from pathlib import Path
 
 from ..bundle import Bundle
 from ..errors import EmulatorError
-from .capacities import Capacities, capacities_for
+from .capacities import Capacities, arena_bytes_of, capacities_for
 from .compilers import Compiler, find_compiler
 
 FIRMWARE = Path(__file__).resolve().parents[2] / "firmware"
@@ -28,6 +28,7 @@ BOARD = "boards/emulator"
 PROGRAMS = {
     "main": ("main.cpp", "linked_model.cpp"),
     "bench_main": ("bench_main.cpp", "linked_model.cpp"),
+    "net_bench_main": ("net_bench_main.cpp", "linked_model.cpp"),
     "cost_main": ("cost_main.cpp", "cost_heads.cpp", "cost_tuning.cpp", "cost_watch.cpp"),
     "cost_access_main": ("cost_access_main.cpp",),
 }
@@ -48,6 +49,7 @@ def build_image(
     extra: Sequence[str] = (),
     program: str = "main",
     capacities: Mapping[str, int] | None = None,
+    net: bytes | None = None,
 ) -> Path:
     """The ELF image of a model; made only if it is not there yet.
 
@@ -58,8 +60,10 @@ def build_image(
         optimize: "-Os", "-O2", ...
         extra: more flags for every C++ file, behind the others.
         program: "main", the board; "bench_main", the benchmark of a model; "cost_main", that of
-            the learning parts; "cost_access_main", that of authentication.
+            the learning parts; "cost_access_main", that of authentication; "net_bench_main",
+            that of a net.
         capacities: macros of tinyol/capacity.h, for a program without a model.
+        net: a net blob instead of a model, for "net_bench_main".
 
     Raises:
         EmulatorError: no compiler, no sources, or the build failed, as for a model that is
@@ -70,6 +74,9 @@ def build_image(
     sizes = Capacities(dict(capacities or {}), 0)
     if model_image is not None:
         sizes = capacities_for(model_image)
+    elif net is not None:
+        model_image = net
+        sizes = Capacities({}, arena_bytes_of(net))
     macros = (f"-D{name}={size}" for name, size in sizes.macros.items())
     flags = (*tools.compile_flags, optimize, *macros, *extra)
     inputs = hashlib.sha256(_source_hash())

@@ -56,3 +56,15 @@ def capacities_for(model_image: bytes) -> Capacities:
     macros = {name: max(1, size) for name, size in needed.items()}
     macros["TINYOL_FULL_COVARIANCE"] = int(pipeline.covariance == "full")
     return Capacities(macros, arena_bytes)
+
+
+def arena_bytes_of(net: bytes) -> int:
+    """What a net blob's tensors take.
+
+    Raises:
+        EmulatorError: too short to be one.
+    """
+    try:
+        return int(_NET_HEADER.unpack_from(net)[9])
+    except struct.error:
+        raise EmulatorError("this is no net blob: it has not even a header") from None

@@ -12,6 +12,7 @@ import mmap
 import threading
 import time
 from collections import deque
+from collections.abc import Callable
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -19,7 +20,7 @@ from typing import Any
 from ..errors import EmulatorError
 from .block_counter import BlockCounter
 from .boot import BOOT_ADDRESS, boot_memory
-from .elf import load_segments
+from .elf import load_segments, load_symbols
 from .flash_file import FLASH_ADDRESS, FLASH_BYTES, FlashFile
 from .flash_watch import FlashWatch
 from .inbox import Inbox
@@ -40,12 +41,14 @@ _TIMER_BASE, _UART_BASE, _SYSTEM_BASE = 0x40002000, 0x40004000, 0xE000E000
 _UART_DATA, _UART_STATE, _RECEIVE_FULL = 0x00, 0x04, 2
 _TIMER_VALUE = 0x04
 _NS_PER_TICK = 1_000_000_000 // TIMER_HZ
+_FLASH_DATA = "__flash_data"  # firmware/boards/emulator/linker.ld
 _WAKE_S = 0.1  # firmware/boards/emulator/timer.h
 
 
 class UnicornMachine:
     """A Machine (machine.py).
 
+    counter: with icount, makes what counts the instructions; anew with each start().
     flash_watch: sees what the board stores in its flash, and may cut its power there; None, or
         to be set before start().
 
@@ -53,17 +56,26 @@ class UnicornMachine:
         EmulatorError: unicorn is not installed.
     """
 
-    def __init__(self, image: Path, *, icount: bool = False, flash: Path | None = None) -> None:
+    def __init__(
+        self,
+        image: Path,
+        *,
+        icount: bool = False,
+        flash: Path | None = None,
+        counter: Callable[[], BlockCounter] = BlockCounter,
+    ) -> None:
         try:
             import unicorn
         except ImportError:
             raise EmulatorError(f"this machine needs unicorn: `pip install {UNICORN}`") from None
         self._unicorn: Any = unicorn
+        self._image = image
         self._segments = load_segments(image)
         self._icount = icount
         self._flash = None if flash is None else FlashFile(flash)
         self._flash_bytes: mmap.mmap | None = None
         self.flash_watch: FlashWatch | None = None
+        self._new_counter = counter
         self._counter: BlockCounter | None = None
         self._inbox = Inbox()
         self._cpu: Any = None
@@ -81,7 +93,7 @@ class UnicornMachine:
         if self._power:
             raise EmulatorError("the emulated board is running already")
         self._inbox = Inbox()
-        self._counter = BlockCounter() if self._icount else None
+        self._counter = self._new_counter() if self._icount else None
         self._to_board.clear()
         self._from_board.clear()
         self._wake.clear()
@@ -153,19 +165,42 @@ class UnicornMachine:
         uc, arm = self._unicorn, self._unicorn.arm_const
         cpu = uc.Uc(uc.UC_ARCH_ARM, uc.UC_MODE_THUMB | uc.UC_MODE_MCLASS)
         cpu.ctl_set_cpu_model(arm.UC_CPU_ARM_CORTEX_M4)
-        cpu.mem_map(FLASH_BASE, MEMORY_BYTES, uc.UC_PROT_READ | uc.UC_PROT_EXEC)
+        self._map_program(cpu)
         cpu.mem_map(RAM_BASE, MEMORY_BYTES, uc.UC_PROT_READ | uc.UC_PROT_WRITE)
         self._map_flash(cpu)
         cpu.mem_map(_SYSTEM_BASE, _PAGE)  # written at start-up, and without effect here
         cpu.mmio_map(_UART_BASE, _PAGE, self._read_uart, None, self._write_uart, None)
         cpu.mmio_map(_TIMER_BASE, _PAGE, self._read_timer, None, _ignore_write, None)
         for address, content in self._segments:
-            cpu.mem_write(address, content)
+            if address >= FLASH_BASE + MEMORY_BYTES:
+                cpu.mem_write(address, content)
         cpu.mem_write(BOOT_ADDRESS, boot_memory())
         if self._counter is not None:
             cpu.hook_add(uc.UC_HOOK_BLOCK, self._counter.on_block)
             cpu.ctl_flush_tb()
         return cpu
+
+    def _map_program(self, cpu: Any) -> None:
+        """Flash: code, and data, each read of which is seen if it matters.
+
+        As a device, since a hook on reads breaks loads in IT blocks (unicorn 2.1.4).
+        """
+        uc, counter = self._unicorn, self._counter
+        in_flash = [part for part in self._segments if part[0] < FLASH_BASE + MEMORY_BYTES]
+        flash = bytearray(MEMORY_BYTES)
+        for address, content in in_flash:
+            flash[address : address + len(content)] = content
+        data = MEMORY_BYTES
+        if counter is not None and counter.reads_matter:
+            data = load_symbols(self._image)[_FLASH_DATA]
+
+            def read(_: Any, offset: int, size: int, __: Any) -> int:
+                counter.on_flash_read()
+                return int.from_bytes(flash[data + offset : data + offset + size], "little")
+
+            cpu.mmio_map(data, MEMORY_BYTES - data, read, None, _ignore_write, None)
+        cpu.mem_map(FLASH_BASE, data, uc.UC_PROT_READ | uc.UC_PROT_EXEC)
+        cpu.mem_write(FLASH_BASE, bytes(flash[:data]))
 
     def _open_flash(self) -> None:
         if self._flash is not None:
@@ -227,8 +262,11 @@ class UnicornMachine:
 
     def _hand_over(self) -> None:
         if self._from_board:
+            told = len(self._inbox.notices)
             self._inbox.put(bytes(self._from_board))
             self._from_board.clear()
+            if self._counter is not None and len(self._inbox.notices) > told:
+                self._counter.on_notice(self._inbox.notices[-1])
 
     def _read_uart(self, _: Any, offset: int, size: int, data: Any) -> int:
         if offset == _UART_STATE:
@@ -247,6 +285,7 @@ class UnicornMachine:
         if offset != _TIMER_VALUE:
             return 0
         if self._counter is not None:
+            self._counter.on_timer_read()
             ns = self._counter.instructions * NS_PER_INSTRUCTION
         else:
             ns = time.monotonic_ns() - self._started_ns

@@ -109,7 +109,7 @@ def worth_of(bundle: Bundle, parts: Parts, normal: str, *, lessons: int, draws: 
 
 def cost_of(bundle: Bundle) -> Cost:
     """Measures it. EmulatorError without the [emulator] extra; SystemExit without a compiler."""
-    counts = count_instructions(bundle)
+    counts = count_instructions(bundle, cycles=False)
     return Cost(counts[PREDICTING].median, counts[LEARNING].median, ram_of(bundle))
 
 

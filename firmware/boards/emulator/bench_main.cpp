@@ -18,7 +18,7 @@ namespace tinyol {
 namespace emulator {
 namespace {
 
-constexpr uint32_t kWindows = 32;        // counted, of each kind
+constexpr uint32_t kWindows = 16;        // counted, of each kind
 constexpr uint32_t kLessonsBefore = 40;  // of each class
 constexpr uint16_t kClasses = 3 < kMaxClasses ? 3 : kMaxClasses;
 
@@ -49,7 +49,11 @@ class Stages {
     net_ = net;
     windower_.begin(model.pipeline);
     state_.reset(model, n_features);
-    for (uint16_t k = 0; k < kClasses; ++k) state_.classifier.add_class();
+    softmax_.reset(n_features);
+    for (uint16_t k = 0; k < kClasses; ++k) {
+      state_.classifier.add_class();
+      softmax_.add_class();
+    }
   }
 
   void push(const float sample[3]) { windower_.push(sample); }
@@ -75,13 +79,30 @@ class Stages {
     statistics.end();
 
     float novelty;
+    float scaled[kMaxFeatures];
     Stage predict("classifier predict");
-    state_.classifier.predict(features, state_.statistics, settings, probabilities_, &novelty);
+    state_.classifier.predict(features, state_.statistics, settings, probabilities_, &novelty,
+                              scaled);
     predict.end();
 
     Stage lesson("classifier lesson");
-    state_.classifier.learn(features, state_.statistics, truth, settings);
+    state_.classifier.learn(features, state_.statistics, truth, settings, scaled, probabilities_);
     lesson.end();
+
+    Stage scaling("standardise");
+    standardise(state_.statistics, features, scaled);
+    scaling.end();
+
+    const SoftmaxRule rule = {rule_of(settings, Setting::kClassifierRate),
+                              settings[Setting::kClassifierBias] != 0.0f,
+                              settings[Setting::kClassifierBalanced] != 0.0f};
+    Stage softmax("softmax predict");
+    softmax_.predict(scaled, probabilities_);
+    softmax.end();
+
+    Stage step("softmax step");
+    softmax_.learn(scaled, probabilities_, truth, rule);
+    step.end();
 
     const ReconstructionLoss loss = static_cast<ReconstructionLoss>(
         static_cast<uint8_t>(settings[Setting::kReconstructionLoss]));
@@ -101,6 +122,7 @@ class Stages {
   Windower windower_;
   Window window_;
   LearnedState state_;
+  SoftmaxHead softmax_;  // by itself, the paper's classifier
   float probabilities_[kMaxClasses] = {};
   float hidden_[kMaxHidden] = {};
   float output_[kMaxInputs] = {};

@@ -31,7 +31,6 @@ void count_statistics(uint16_t features) {
       standardise(statistics, x, scaled);
     });
   }
-  update.tell();
 }
 
 void count_softmax(bool improved, uint16_t classes, uint16_t features) {
@@ -56,8 +55,6 @@ void count_softmax(bool improved, uint16_t classes, uint16_t features) {
     predict.run([&] { head.predict(scaled, probabilities); });
     learn.run([&] { head.learn(scaled, probabilities, truth, how); });
   }
-  predict.tell();
-  learn.tell();
 }
 
 void count_rehearsal(uint16_t classes, uint16_t features) {
@@ -82,6 +79,7 @@ void count_rehearsal(uint16_t classes, uint16_t features) {
     statistics.update(x, kHorizon);
     standardise(statistics, x, scaled);
     head.predict(scaled, probabilities);
+    uint32_t measurements = 2;
     uint32_t all = instructions_of([&] { head.learn(scaled, probabilities, truth, how); });
     for (int i = 0; i < kRehearsed && rehearsal.rows.size > 0; ++i) {
       const auto once = [&] {
@@ -92,13 +90,11 @@ void count_rehearsal(uint16_t classes, uint16_t features) {
         head.learn(scaled, probabilities, static_cast<uint16_t>(of_class), how, false);
       };
       all += again.run(once);
+      ++measurements;
     }
     all += keep.run([&] { rehearsal.add(x, truth); });
-    learn.add(all);
+    learn.add(all, measurements);
   }
-  keep.tell();
-  again.tell();
-  learn.tell();
 }
 
 void count_gaussian(bool full, uint16_t classes, uint16_t features) {
@@ -119,8 +115,6 @@ void count_gaussian(bool full, uint16_t classes, uint16_t features) {
     predict.run([&] { head.predict(x, probabilities, &novelty); });
     learn.run([&] { head.learn(x, truth, how); });
   }
-  predict.tell();
-  learn.tell();
 }
 
 void count_classifier(uint16_t classes, uint16_t features) {
@@ -144,8 +138,6 @@ void count_classifier(uint16_t classes, uint16_t features) {
     predict.run([&] { classifier.predict(x, statistics, settings, probabilities, &novelty); });
     learn.run([&] { classifier.learn(x, statistics, truth, settings); });
   }
-  predict.tell();
-  learn.tell();
 }
 
 }  // namespace emulator

@@ -1,7 +1,7 @@
 // The cost image: how many instructions each learning part takes by itself, whatever the model,
 // and how much RAM it is. Counted as by bench_main.cpp.
-//   notices: COST least median most classes features name, over the calls that were counted
-//   (classes or features 0: they do not matter); RAM bytes name; DONE at the end
+//   notices: COST instructions measurements classes features name, a call (classes or features 0:
+//   they do not matter; measurements: cost_part.h); RAM bytes name; DONE at the end
 #include "cost_heads.h"
 #include "cost_tuning.h"
 #include "cost_watch.h"

@@ -25,7 +25,8 @@ void count_fine_tuning(const char* name, TuningRule with) {
   least_squares.reset();
   const Settings settings;
   SgdRule how = rule_of(settings, Setting::kReconstructionRate);
-  CostPart predict("fine-tuned layer: predict", kBefore, 0, 0);
+  const bool tell_predict = with == TuningRule::kSgd;  // it is the same for all of them
+  CostPart predict(tell_predict ? "fine-tuned layer: predict" : nullptr, kBefore, 0, 0);
   CostPart step(name, kBefore, 0, 0);
   for (uint32_t i = 0; i < kBefore + CostPart::kCounted; ++i) {
     float hidden[kHidden];
@@ -49,8 +50,6 @@ void count_fine_tuning(const char* name, TuningRule with) {
       head.learn(hidden, target, kLoss, how, output);
     });
   }
-  if (with == TuningRule::kSgd) predict.tell();
-  step.tell();
 }
 
 void count_window_rehearsal() {
@@ -66,7 +65,6 @@ void count_window_rehearsal() {
       rehearsal.draw();
     });
   }
-  both.tell();
 }
 
 }  // namespace emulator

@@ -20,7 +20,6 @@ void count_detector(const char* name, bool two_sided, uint32_t windows_before) {
     const float log_variance = -5.0f + 0.3f * (noise() + noise());
     update.run([&] { detector.update(0.05f, log_error, log_variance, how); });
   }
-  update.tell();
 }
 
 void count_drift() {
@@ -34,7 +33,6 @@ void count_drift() {
     const float z = noise();
     update.run([&] { drift.update(gravity, z, true, how); });
   }
-  update.tell();
 }
 
 void count_unknown(bool unknown, uint16_t features) {
@@ -51,7 +49,6 @@ void count_unknown(bool unknown, uint16_t features) {
     ring.push(x, false);
     update.run([&] { events.update(unknown, unknown ? 2.0f : 0.5f, at, 5, ring); });
   }
-  update.tell();
 }
 
 }  // namespace emulator

@@ -7,7 +7,8 @@
 //   REFUSED  status need have where: the model cannot run (tinyol/status.h); the board has stopped
 //   RESTORED the board goes on from what it had saved; UNUSABLE: it cannot, and begins anew
 //   FAULT    pc and fault status: the CPU has stopped
-// The benchmarks have STAGE, COST, RAM and DONE besides (bench_main.cpp, cost_main.cpp).
+// The benchmarks have STAGE, COST, RAM, NET, LAYER, OUTPUT and DONE besides (bench_main.cpp,
+// cost_main.cpp, net_bench_main.cpp).
 #pragma once
 
 #include <stdint.h>

@@ -1,4 +1,4 @@
-// What start-up calls once memory is set up: main.cpp, bench_main.cpp and
+// What start-up calls once memory is set up: main.cpp, bench_main.cpp, net_bench_main.cpp and
 // cost_main.cpp each have one.
 #pragma once
 
