@@ -7,15 +7,15 @@ ones round differently from any microcontroller.
 
 from __future__ import annotations
 
-import importlib.util
-import warnings
 from collections.abc import Callable
 from functools import cache
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+
+from tinyol_sim.benchmark import tflite_micro_peer, tflite_runtime_peer
+from tinyol_sim.benchmark.contest import PeerMissingError
 
 # Runs a model over (n, ...) rows; returns (n, length) for each of the graph's outputs.
 Reference = Callable[[bytes, NDArray[Any]], list[NDArray[Any]]]
@@ -31,19 +31,10 @@ def load_reference(name: str) -> Reference | str:
 
 @cache
 def _tflite_micro() -> Reference | str:
-    package = importlib.util.find_spec("tflite_micro")
-    folders = list(package.submodule_search_locations or ()) if package is not None else []
-    found = [file for folder in folders for file in Path(folder).rglob("_runtime*.so")]
-    if not found:
-        return "tflite-micro is not installed (pip install --no-deps -r tests/reference.txt)"
-    spec = importlib.util.spec_from_file_location("_runtime", found[0])
-    assert spec is not None
-    assert spec.loader is not None
-    runtime = importlib.util.module_from_spec(spec)
     try:
-        spec.loader.exec_module(runtime)
-    except ImportError as e:
-        return f"tflite-micro's extension module does not load: {e}"
+        runtime = tflite_micro_peer.load_runtime()
+    except PeerMissingError as e:
+        return f"tflite-micro: {e}"
 
     def run(model: bytes, inputs: NDArray[Any]) -> list[NDArray[Any]]:
         config = runtime.PythonInterpreterConfig.kAllocationRecording
@@ -63,11 +54,9 @@ def _tflite_micro() -> Reference | str:
 @cache
 def _tflite_runtime() -> Reference | str:
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            from tflite_runtime import interpreter as runtime
-    except ImportError as e:
-        return f"tflite-runtime 2.14 does not load: {e}"
+        runtime = tflite_runtime_peer.load_runtime()
+    except PeerMissingError as e:
+        return f"tflite-runtime: {e}"
 
     def run(model: bytes, inputs: NDArray[Any]) -> list[NDArray[Any]]:
         interpreter = runtime.Interpreter(

@@ -1,0 +1,1 @@
+"""The same jobs done by the twin and by its peers, timed side by side: `tinyol bench`."""
