@@ -9,6 +9,9 @@ from pathlib import Path
 
 from tinyol_sim.errors import RecordingError, TinyOLError
 
+WINDOWS_CSV = "windows.csv"  # of a report
+SWEEP_JOURNAL = ".journal.jsonl"  # NAME.journal.jsonl beside NAME.csv
+
 
 def files_in(folder: Path, suffixes: Collection[str]) -> list[Path]:
     """The files with one of these suffixes (lower case), in natural order, none hidden."""
@@ -18,6 +21,16 @@ def files_in(folder: Path, suffixes: Collection[str]) -> list[Path]:
 def folders_in(folder: Path) -> list[Path]:
     """The folders in a folder, in natural order, neither hidden nor links."""
     return [path for path in _entries(folder) if path.is_dir() and not path.is_symlink()]
+
+
+def is_sweep_table(path: Path) -> bool:
+    """Whether `tinyol sweep` wrote it: the journal of its jobs lies beside it."""
+    return path.with_name(path.stem + SWEEP_JOURNAL).exists()
+
+
+def is_table(path: Path) -> bool:
+    """Whether it is a table that `tinyol sweep` or the report of a replay wrote: no recording."""
+    return is_sweep_table(path) or (path.name == WINDOWS_CSV and _begins_with(path, b"time_s,"))
 
 
 def write_whole(path: Path, data: bytes, error: type[TinyOLError] = TinyOLError) -> None:
@@ -39,6 +52,14 @@ def write_whole(path: Path, data: bytes, error: type[TinyOLError] = TinyOLError)
             partial.unlink(missing_ok=True)
     except OSError as reason:
         raise error(f"{path}: cannot be written: {reason.strerror or reason}") from None
+
+
+def _begins_with(path: Path, head: bytes) -> bool:
+    try:
+        with path.open("rb") as file:
+            return file.read(len(head)) == head
+    except OSError:
+        return False
 
 
 def _entries(folder: Path) -> list[Path]:

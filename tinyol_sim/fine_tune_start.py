@@ -6,14 +6,15 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-import numpy as np
-
 from tinyol_sim.errors import RecordingError
+from tinyol_sim.recording_stream import RecordingStream
 from tinyol_sim.recordings import Recording
 from tinyol_sim.text import one_line
 
 # An unlabelled stretch shorter than this is somebody walking between two labels.
 MIN_UNLABELLED_S = 10.0
+
+Stream = Recording | RecordingStream
 
 
 @dataclass(frozen=True)
@@ -24,9 +25,7 @@ class FineTuneStart:
     why: str
 
 
-def find_fine_tune_start(
-    where: str, stream: Recording, lengths: Sequence[int] = ()
-) -> FineTuneStart:
+def find_fine_tune_start(where: str, stream: Stream, lengths: Sequence[int] = ()) -> FineTuneStart:
     """The sample that `where` means.
 
     Args:
@@ -68,13 +67,10 @@ def find_fine_tune_start(
     return _label(where.removeprefix("label:"), stream)
 
 
-def _first_unlabelled(stream: Recording) -> FineTuneStart:
-    bare = stream.labels < 0
-    edges = np.flatnonzero(bare[1:] != bare[:-1]) + 1
-    starts = np.concatenate([[0], edges]).astype(np.int64)
-    stops = np.concatenate([edges, [stream.n_samples]]).astype(np.int64)
-    long_enough = (stops - starts) >= MIN_UNLABELLED_S * stream.rate_hz
-    found = starts[bare[starts] & long_enough] if stream.n_samples else starts[:0]
+def _first_unlabelled(stream: Stream) -> FineTuneStart:
+    runs = stream.label_runs
+    lengths = runs.stops - runs.starts
+    found = runs.starts[(runs.labels < 0) & (lengths >= MIN_UNLABELLED_S * stream.rate_hz)]
     if not len(found):
         return FineTuneStart(0, "the start")
     return FineTuneStart(int(found[0]), "the first unlabelled stretch")
@@ -99,13 +95,13 @@ def _seconds(where: str) -> float | None:
     return seconds if math.isfinite(seconds) else None
 
 
-def _label(name: str, stream: Recording) -> FineTuneStart:
-    present = [label for i, label in enumerate(stream.label_names) if np.any(stream.labels == i)]
+def _label(name: str, stream: Stream) -> FineTuneStart:
+    first = stream.label_runs.first_samples()
+    present = [label for i, label in enumerate(stream.label_names) if i in first]
     if name not in present:
         known = ", ".join(present) if present else "none"
         raise RecordingError(
             f"fine-tuning is to begin at {name!r}: that is neither auto, start, gap, recording:N,"
             f" a number of seconds, nor a label of these recordings ({known})"
         )
-    sample = int(np.argmax(stream.labels == stream.label_names.index(name)))
-    return FineTuneStart(sample, f"the first {name}")
+    return FineTuneStart(first[stream.label_names.index(name)], f"the first {name}")

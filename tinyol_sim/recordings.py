@@ -16,6 +16,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from tinyol_sim import files
 from tinyol_sim.errors import RecordingError
+from tinyol_sim.label_runs import LabelRuns
 from tinyol_sim.recording_formats import edge_impulse, labels, npz, tinyol_csv
 from tinyol_sim.recording_formats.labels import Interval, class_name_problem, read_intervals
 from tinyol_sim.recording_formats.timestamps import gaps_in
@@ -28,11 +29,12 @@ __all__ = [
     "read_intervals",
     "read_recording",
     "read_recordings",
+    "recording_units",
     "write_recording",
 ]
 
 StrPath = str | os.PathLike[str]
-_RATE_TOLERANCE = 1e-3  # 8.4 ms stands for 119 Hz; 104 Hz for 119 Hz is a mistake
+RATE_TOLERANCE = 1e-3  # 8.4 ms stands for 119 Hz; 104 Hz for 119 Hz is a mistake
 _READERS = {".csv": tinyol_csv.read, ".json": edge_impulse.read, ".npz": npz.read}
 _KINDS = ".csv, .json (Edge Impulse) or .npz"
 _WRITERS = {".csv": tinyol_csv.to_bytes, ".json": edge_impulse.to_bytes, ".npz": npz.to_bytes}
@@ -99,6 +101,11 @@ class Recording:
         """Seconds of recorded signal; what a gap left out does not count."""
         return self.n_samples / self.rate_hz
 
+    @property
+    def label_runs(self) -> LabelRuns:
+        """The labels as runs of equal ones."""
+        return LabelRuns.of(self.labels)
+
     def with_label(self, name: str | None) -> Recording:
         """The same samples, all labelled `name`, or none of them for None."""
         names = () if name is None else (name,)
@@ -145,7 +152,7 @@ def concatenate(recordings: Sequence[Recording], name: str = "") -> Recording:
     gaps = []
     offset = 0
     for recording in recordings:
-        if not math.isclose(recording.rate_hz, first.rate_hz, rel_tol=_RATE_TOLERANCE):
+        if not math.isclose(recording.rate_hz, first.rate_hz, rel_tol=RATE_TOLERANCE):
             raise RecordingError(
                 f"{first.name} has {first.rate_hz:g} Hz and {recording.name} has"
                 f" {recording.rate_hz:g} Hz; recordings of different rates cannot be joined"
@@ -178,22 +185,32 @@ def read_recording(
     Raises RecordingError naming file and line (or field) and what would be right.
     """
     path = Path(path)
-    if label is not None and (problem := class_name_problem(label)):
-        raise RecordingError(f"label: {problem}")
-    if rate_hz is not None and not (math.isfinite(rate_hz) and rate_hz > 0):
-        raise RecordingError(f"rate_hz is {rate_hz}; it must be a number above 0")
+    check_arguments(rate_hz, label)
     if not path.is_dir():
         return _read_file(path, rate_hz, label)
-    found = _recordings_in(path)
-    if not found:
-        raise RecordingError(f"{path}: there is no {_KINDS} file in this folder")
-    pieces = [_read_file(file, rate_hz, label) for file in found]
+    pieces = [_read_file(file, rate_hz, label) for file in files_of(path)]
     try:
         whole = concatenate(pieces, name=Path(os.path.abspath(path)).name)
     except RecordingError as error:
         raise RecordingError(f"{path}: {error}") from None
     sidecar = labels.sidecar_of(path)
     return _with_sidecar(whole, sidecar) if label is None and sidecar.is_file() else whole
+
+
+def check_arguments(rate_hz: float | None, label: str | None) -> None:
+    """Raises RecordingError for what cannot be a rate, or a label."""
+    if label is not None and (problem := class_name_problem(label)):
+        raise RecordingError(f"label: {problem}")
+    if rate_hz is not None and not (math.isfinite(rate_hz) and rate_hz > 0):
+        raise RecordingError(f"rate_hz is {rate_hz}; it must be a number above 0")
+
+
+def files_of(folder: Path) -> list[Path]:
+    """The files that a folder's recording is joined of. Raises RecordingError without any."""
+    found = _recordings_in(folder)
+    if not found:
+        raise RecordingError(f"{folder}: there is no {_KINDS} file in this folder")
+    return found
 
 
 def read_recordings(paths: Sequence[StrPath], *, rate_hz: float | None = None) -> list[Recording]:
@@ -203,12 +220,21 @@ def read_recordings(paths: Sequence[StrPath], *, rate_hz: float | None = None) -
     other folder gives one recording a file, in the order of the names (numbers by value), then
     those of the folders in it. Raises RecordingError as `read_recording` does.
     """
-    found: list[Recording] = []
+    return [read_recording(unit, rate_hz=rate_hz) for unit in recording_units(paths)]
+
+
+def recording_units(paths: Sequence[StrPath]) -> list[Path]:
+    """The files and folders that are one recording each, as `read_recordings` takes them.
+
+    Of a CSV only the header is read, so that one that is damaged below it is found later. Raises
+    RecordingError for a folder without any.
+    """
+    found: list[Path] = []
     for path in [paths] if isinstance(paths, str) else paths:
         units = _units_at(Path(path))
         if not units:
             raise RecordingError(f"{path}: there is no {_KINDS} file in this folder")
-        found.extend(read_recording(unit, rate_hz=rate_hz) for unit in units)
+        found.extend(units)
     return found
 
 
@@ -249,7 +275,11 @@ def _integers(what: str, values: ArrayLike) -> NDArray[np.int64]:
 
 def _recordings_in(folder: Path) -> list[Path]:
     found = files.files_in(folder, _READERS)
-    return [path for path in found if not path.name.endswith(labels.SIDECAR_SUFFIX)]
+    return [
+        path
+        for path in found
+        if not path.name.endswith(labels.SIDECAR_SUFFIX) and not files.is_table(path)
+    ]
 
 
 def _units_at(path: Path) -> list[Path]:
@@ -270,7 +300,7 @@ def _read_file(path: Path, rate_hz: float | None, label: str | None) -> Recordin
         reason = f"not a {_KINDS} file" if path.exists() else "there is no such file or folder"
         raise RecordingError(f"{path}: {reason}")
     parsed = reader(path)
-    rate_hz = parsed.resolve_rate(path, rate_hz, _RATE_TOLERANCE)
+    rate_hz = parsed.resolve_rate(path, rate_hz, RATE_TOLERANCE)
     gaps = parsed.gaps
     time_s = parsed.time_s
     if time_s is not None:

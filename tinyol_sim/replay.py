@@ -4,31 +4,37 @@
 
 The recordings are fed in order, each border a gap. A label becomes a class at the first sample
 that carries it, as when a person shows it. What comes out depends on samples, labels and plan
-alone: the size of the pieces that are fed changes no bit.
+alone: the size of the pieces that are fed changes no bit. `replay_streams` does the same with
+recordings of any length, in memory that does not grow with them.
 """
 
 from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
-from itertools import pairwise
-from time import perf_counter
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
 from tinyol_sim.bundle import Bundle
 from tinyol_sim.errors import DeviceError, RecordingError
+from tinyol_sim.feeder import Feeder, Progress, windows_left
 from tinyol_sim.fine_tune_end import FineTuneEnd, find_fine_tune_end
 from tinyol_sim.fine_tune_start import FineTuneStart, find_fine_tune_start
+from tinyol_sim.recording_stream import RecordingStream, join_streams, stream_of
 from tinyol_sim.recordings import Recording, concatenate
+from tinyol_sim.tally.tally import Tally
+from tinyol_sim.thinned import Thinned
+from tinyol_sim.threshold import threshold_in
 from tinyol_sim.twin import Metrics, Twin, Windows
+from tinyol_sim.window_block import WindowBlock
 
 RATE_TOLERANCE = 1e-3  # relative; the same that recordings are joined with
 LEARN = "classifier.learn"
+MAX_KEPT = 1 << 17  # windows of a streamed replay that are kept for its plots
 
-Progress = Callable[[int, int], None]
+OnBlock = Callable[[WindowBlock, tuple[str, ...]], None]
 
 
 @dataclass(frozen=True)
@@ -51,7 +57,7 @@ class Plan:
     fine_tune_from: str = "auto"
     settings: Mapping[str, float] = field(default_factory=dict)
     state: bytes | None = None
-    chunk_s: float = 10.0
+    chunk_s: float = 300.0
     calibrate: int | None = None
 
     def __post_init__(self) -> None:
@@ -65,11 +71,16 @@ class Plan:
 class ReplayResult:
     """What became of a replay; n windows.
 
-    stream: the recordings as one. names, lengths: of each recording, lengths in samples.
+    stream: the recordings as one; its samples too after `replay`.
+    names, lengths: of each recording, lengths in samples.
+    tally: all windows summed up.
+    every: 1 after `replay`, which keeps all windows. After `replay_streams` windows, sample_index,
+        truth and tuned are those of each `every`-th window, from the first one on.
     windows: per window, over all recordings, `predicted` an index into class_names.
     sample_index: (n,) of each window's last sample in `stream`.
     class_names: the device's classes, then labels that it has no class for.
     truth: (n,) int16 index into class_names, -1 = no label, or not one for the whole window.
+    tuned: (n,) windows that a fine-tuned layer saw: one that had taken a step before them.
     fine_tune_start: None without fine-tuning.
     fine_tune_end: the class that cut it short; None if nothing did.
     fine_tune_left: windows of Plan.fine_tune that it did not get; calibrate_left: of
@@ -82,13 +93,16 @@ class ReplayResult:
 
     bundle: Bundle
     plan: Plan
-    stream: Recording
+    stream: Recording | RecordingStream
     names: tuple[str, ...]
     lengths: tuple[int, ...]
+    tally: Tally
+    every: int
     windows: Windows
     sample_index: NDArray[np.int64]
     class_names: tuple[str, ...]
     truth: NDArray[np.int16]
+    tuned: NDArray[np.bool_]
     fine_tune_start: FineTuneStart | None
     fine_tune_end: FineTuneEnd | None
     fine_tune_left: int
@@ -106,15 +120,9 @@ class ReplayResult:
         return self.sample_index / self.stream.rate_hz
 
     @property
-    def tuned(self) -> NDArray[np.bool_]:
-        """Windows (n,) that a fine-tuned layer saw: one that had taken a step before them."""
-        steps_before = self.steps_before + np.cumsum(self.windows.fine_tuned, dtype=np.int64)
-        return np.asarray(steps_before > self.windows.fine_tuned)
-
-    @property
     def windows_per_s(self) -> float:
         """Windows that the twin computed a second, measured."""
-        return len(self.windows) / max(self.feed_s, 1e-9)
+        return self.tally.n_windows / max(self.feed_s, 1e-9)
 
     @property
     def times_real_time(self) -> float:
@@ -139,9 +147,41 @@ def replay(
         StateImageError: Plan.state is damaged or of another model.
         BundleError: the device refuses the model.
     """
-    plan = Plan() if plan is None else plan
     _check_rates(bundle, recordings)
-    stream = concatenate(recordings, name=", ".join(r.name for r in recordings))
+    stream = concatenate(recordings, name=_joined(recordings))
+    kept = Thinned(None)
+    found = _run(bundle, recordings, stream_of(stream), plan, progress, kept, None)
+    return replace(found, stream=stream)
+
+
+def replay_streams(
+    bundle: Bundle,
+    streams: Sequence[RecordingStream],
+    plan: Plan | None = None,
+    progress: Progress | None = None,
+    on_block: OnBlock | None = None,
+) -> ReplayResult:
+    """The same for recordings of any length: same state, same windows, same sums.
+
+    Of the windows an evenly spaced part is kept (ReplayResult.every); `on_block` is called with
+    all of them, block by block in order, and the class names that `truth` and `predicted` index.
+    Raises what `replay` does, and RecordingError where a file fails while it is read.
+    """
+    _check_rates(bundle, streams)
+    stream = join_streams(streams, name=_joined(streams))
+    return _run(bundle, streams, stream, plan, progress, Thinned(MAX_KEPT), on_block)
+
+
+def _run(
+    bundle: Bundle,
+    recordings: Sequence[Recording | RecordingStream],
+    stream: RecordingStream,
+    plan: Plan | None,
+    progress: Progress | None,
+    kept: Thinned,
+    on_block: OnBlock | None,
+) -> ReplayResult:
+    plan = Plan() if plan is None else plan
     lengths = tuple(recording.n_samples for recording in recordings)
     start, end = None, None
     if plan.fine_tune or plan.calibrate:
@@ -156,27 +196,35 @@ def replay(
     could_learn = twin.get(LEARN)
     twin.set(LEARN, float(plan.learn))
     settings, before = twin.settings(), twin.counters()
-    feeder = _Feeder(twin, stream, plan, start, end)
-    windows = feeder.feed(progress)
+    feeder = Feeder(twin, stream, plan, start, end)
+    tally = Tally(len(feeder.class_names), threshold_in(settings))
+    for block in feeder.feed(bundle.pipeline.window_len, progress):
+        tally.add(block)
+        kept.add(block)
+        if on_block is not None:
+            on_block(block, feeder.class_names)
+    tally.finish()
     twin.set(LEARN, could_learn)
-    if not len(windows):
+    if not tally.n_windows:
         raise RecordingError(
             f"{stream.name}: nothing to replay: no stretch without a gap is as long as a window"
             f" of this model, {bundle.pipeline.window_len} samples"
         )
-    left = feeder.left_at_end if any(feeder.left_at_end) else _left(twin, plan)
-    class_names = (*twin.classes, *feeder.labels_without_class())
-    sample_index = windows.sample_index - before["samples"]
+    left = feeder.left_at_end if any(feeder.left_at_end) else windows_left(twin, plan)
+    block = kept.block()
     return ReplayResult(
         bundle=bundle,
         plan=plan,
         stream=stream,
         names=tuple(recording.name for recording in recordings),
         lengths=lengths,
-        windows=windows,
-        sample_index=sample_index,
-        class_names=class_names,
-        truth=_window_labels(stream, class_names, sample_index, bundle.pipeline.window_len),
+        tally=tally,
+        every=kept.every,
+        windows=block.windows,
+        sample_index=block.sample_index,
+        class_names=feeder.class_names,
+        truth=block.truth,
+        tuned=block.tuned,
         fine_tune_start=start,
         fine_tune_end=end if any(feeder.left_at_end) else None,
         fine_tune_left=left[0],
@@ -190,7 +238,11 @@ def replay(
     )
 
 
-def _check_rates(bundle: Bundle, recordings: Sequence[Recording]) -> None:
+def _joined(recordings: Sequence[Recording | RecordingStream]) -> str:
+    return ", ".join(recording.name for recording in recordings)
+
+
+def _check_rates(bundle: Bundle, recordings: Sequence[Recording | RecordingStream]) -> None:
     model_hz = bundle.pipeline.rate_hz
     for recording in recordings:
         if not math.isclose(recording.rate_hz, model_hz, rel_tol=RATE_TOLERANCE):
@@ -199,100 +251,3 @@ def _check_rates(bundle: Bundle, recordings: Sequence[Recording]) -> None:
                 f" {model_hz:g} Hz: take a model for {recording.rate_hz:g} Hz"
                 f" or record at {model_hz:g} Hz"
             )
-
-
-class _Feeder:
-    """Feeds a stream piece by piece, with what happens between two samples in its place."""
-
-    def __init__(
-        self,
-        twin: Twin,
-        stream: Recording,
-        plan: Plan,
-        start: FineTuneStart | None,
-        end: FineTuneEnd | None,
-    ) -> None:
-        self.feed_s = 0.0
-        self.left_at_end = (0, 0)  # windows of fine-tuning and calibrating that `end` cut off
-        self._twin, self._stream, self._plan = twin, stream, plan
-        self._start, self._end = start, end
-        known = twin.classes
-        # Where each label of the stream occurs first, and its class on the device, -1 = none.
-        self._first = {
-            int(np.argmax(stream.labels == i)): i
-            for i in range(len(stream.label_names))
-            if np.any(stream.labels == i)
-        }
-        self._class_of = np.full(len(stream.label_names) + 1, -1, np.int16)
-        for i, name in enumerate(stream.label_names):
-            if name in known:
-                self._class_of[i] = known.index(name)
-
-    def feed(self, progress: Progress | None) -> Windows:
-        """All windows of the stream, in order."""
-        n = self._stream.n_samples
-        chunk = max(1, round(self._plan.chunk_s * self._stream.rate_hz))
-        cuts = {*range(0, n, chunk), *self._first, n}
-        if self._start is not None:
-            cuts.add(self._start.sample)
-        if self._end is not None:
-            cuts.add(self._end.sample)
-        ordered = sorted(cuts)
-        parts = []
-        for first, stop in pairwise(ordered):
-            self._before(first)
-            parts.append(self._piece(first, stop))
-            if progress is not None:
-                progress(stop, n)
-        return Windows.join(parts or [self._twin.feed(np.empty((0, 3), np.float32))])
-
-    def labels_without_class(self) -> list[str]:
-        """Labels that occur in the stream and are unknown to the device."""
-        names = self._stream.label_names
-        return [names[i] for _, i in sorted(self._first.items()) if self._class_of[i] < 0]
-
-    def _before(self, sample: int) -> None:
-        """What a person does just before this sample."""
-        label = self._first.get(sample)
-        if label is not None and self._plan.learn and self._class_of[label] < 0:
-            self._class_of[label] = self._twin.add_class(self._stream.label_names[label])
-        if self._start is not None and sample == self._start.sample:
-            if self._plan.calibrate:
-                self._twin.calibrate(self._plan.calibrate, self._plan.fine_tune or 0)
-            else:
-                self._twin.fine_tune(self._plan.fine_tune)
-        if self._end is not None and sample == self._end.sample:
-            self.left_at_end = _left(self._twin, self._plan)
-            self._twin.fine_tune(0)
-            if self.left_at_end[1]:
-                self._twin.calibrate(None)
-
-    def _piece(self, first: int, stop: int) -> Windows:
-        gaps = self._stream.gaps
-        inside = gaps[(gaps >= first) & (gaps < stop)] - first
-        labels = self._class_of[self._stream.labels[first:stop]]
-        began = perf_counter()
-        windows = self._twin.feed(self._stream.samples[first:stop], labels, inside)
-        self.feed_s += perf_counter() - began
-        return windows
-
-
-def _left(twin: Twin, plan: Plan) -> tuple[int, int]:
-    """Windows that fine-tuning and calibrating still want of what the plan gave them."""
-    steps = twin.counters()["fine_tune_left"] if plan.fine_tune else 0
-    return steps, twin.watch().calibration_windows_left if plan.calibrate else 0
-
-
-def _window_labels(
-    stream: Recording,
-    class_names: Sequence[str],
-    sample_index: NDArray[np.int64],
-    window_len: int,
-) -> NDArray[np.int16]:
-    """The device's rule, for labels without a class too: one label for all of a window."""
-    changed = np.concatenate([[True], stream.labels[1:] != stream.labels[:-1]])
-    run_start = np.maximum.accumulate(np.where(changed, np.arange(stream.n_samples), 0))
-    whole = run_start[sample_index] <= sample_index - (window_len - 1)
-    index = [class_names.index(n) if n in class_names else -1 for n in stream.label_names]
-    labels = np.array([*index, -1], np.int16)[stream.labels[sample_index]]
-    return np.where(whole, labels, np.int16(-1)).astype(np.int16)

@@ -83,7 +83,8 @@ def write_report(
     """Writes report.html, its plots and windows.csv into `folder`, which is made if missing.
 
     Files of these names are replaced; a plot that an earlier replay left there and that has
-    nothing to show now is removed.
+    nothing to show now is removed. Of a streamed replay that kept a part of its windows,
+    windows.csv is not written here: `replay_files` writes it on the way.
 
     Args:
         result: of `replay`.
@@ -105,7 +106,8 @@ def write_report(
                 write_whole(file, picture.light)
             else:
                 file.unlink(missing_ok=True)
-        write_whole(folder / "windows.csv", windows_csv(result).encode("utf-8", "replace"))
+        if result.every == 1:
+            write_whole(folder / "windows.csv", windows_csv(result).encode("utf-8", "replace"))
         page = render_html(result, summary or summarise(result), pictures, command)
         write_whole(path, page.encode("utf-8", "replace"))
     except OSError as error:

@@ -35,6 +35,7 @@ from tinyol_sim.errors import FileError, StateImageError, TinyOLError
 from tinyol_sim.frozen_net.net_compiler import compile_net
 from tinyol_sim.frozen_net.tflite_model import find_taps, read_tflite
 from tinyol_sim.model_image import MAGIC, model_id_of, read_sections
+from tinyol_sim.open_recordings import open_recording
 from tinyol_sim.recording_formats import labels
 from tinyol_sim.recordings import Recording, read_recording, write_recording
 from tinyol_sim.session_record import SESSION, SessionRecord
@@ -85,6 +86,14 @@ def read_any_recording(path: Path) -> None:
     except TinyOLError:
         found = read_recording(path, rate_hz=RATE_HZ)
     check(bool(np.isfinite(found.samples).all()), "a sample that is not finite")
+    stream = open_recording(path, rate_hz=found.rate_hz)
+    samples = np.concatenate(list(stream.pieces()))
+    labels_of = stream.label_runs.labels_of(0, stream.n_samples)
+    same_recording(
+        Recording(samples, stream.rate_hz, labels_of, stream.label_names, stream.gaps, ""),
+        found,
+        "as a stream",
+    )
     for suffix in (".npz", ".csv"):
         copy = path.with_name("copy" + suffix)
         copy.unlink(missing_ok=True)

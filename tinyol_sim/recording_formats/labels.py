@@ -6,7 +6,7 @@ import csv
 import io
 import math
 import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tinyol_sim.errors import RecordingError
+from tinyol_sim.label_runs import LabelRuns
 from tinyol_sim.recording_formats.parsed import read_text
 
 MAX_CLASS_NAME_BYTES = 15  # a device keeps 16 bytes a name, the last one zero
@@ -76,24 +77,55 @@ def apply_intervals(
     time_s: (n,) float64, increasing. Samples in no interval keep their label.
     Raises RecordingError if two intervals overlap, or one holds no sample.
     """
+    index = {name: i for i, name in enumerate(label_names)}
+    result = labels.copy()
+    end_s = float(time_s[-1]) if len(time_s) else 0.0
+
+    def sample_at(at_s: float) -> int:
+        return int(np.searchsorted(time_s, at_s, side="left"))
+
+    for interval, start, stop in _places(intervals, sample_at, end_s):
+        result[start:stop] = index.setdefault(interval.label, len(index))
+    return result, tuple(index)
+
+
+def interval_runs(
+    intervals: Iterable[Interval], sample_at: Callable[[float], int], end_s: float, n_samples: int
+) -> tuple[LabelRuns, tuple[str, ...]]:
+    """The same as runs, where samples in no interval have no label.
+
+    sample_at: the first sample at or after a time in seconds, n_samples if there is none.
+    end_s: the last sample's time, n_samples > 0: their number.
+    """
+    index: dict[str, int] = {}
+    starts, labels = [0], [-1]
+    for interval, start, stop in _places(intervals, sample_at, end_s):
+        starts += [start, stop]
+        labels += [index.setdefault(interval.label, len(index)), -1]
+    all_starts, all_labels = np.array(starts, np.int64), np.array(labels, np.int16)
+    kept = np.append(all_starts[1:], n_samples) > all_starts  # intervals may meet: no run between
+    runs = LabelRuns(all_starts[kept], all_labels[kept], n_samples)
+    return LabelRuns.join([runs]), tuple(index)
+
+
+def _places(
+    intervals: Iterable[Interval], sample_at: Callable[[float], int], end_s: float
+) -> Iterator[tuple[Interval, int, int]]:
+    """Each interval with its first sample and the one behind its last, in the order of time."""
     ordered = sorted(intervals, key=lambda interval: interval.start_s)
     for earlier, later in pairwise(ordered):
         if later.start_s < earlier.stop_s:
             raise RecordingError(
                 f"{_text(earlier)} ({earlier.label}) and {_text(later)} ({later.label}) overlap"
             )
-    result = labels.copy()
-    index = {name: i for i, name in enumerate(label_names)}
     for interval in ordered:
-        start, stop = np.searchsorted(time_s, [interval.start_s, interval.stop_s], side="left")
+        start, stop = sample_at(interval.start_s), sample_at(interval.stop_s)
         if start == stop:
-            end_s = time_s[-1] if len(time_s) else 0.0
             raise RecordingError(
                 f"{_text(interval)} ({interval.label}) holds no sample;"
                 f" the last one is at {end_s:g} s"
             )
-        result[start:stop] = index.setdefault(interval.label, len(index))
-    return result, tuple(index)
+        yield interval, start, stop
 
 
 def find_intervals(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 
 import numpy as np
@@ -13,6 +14,7 @@ GAP_PERIODS = 1.5  # a step longer than this many sample periods has lost a samp
 _RATE_TOLERANCE = 0.1  # a sensor's clock may be several percent off its nominal rate
 _MIN_STEPS = 8  # fewer say too little about the rate
 _REGULAR_SHARE = 0.9
+RATE_ROWS = 1 << 20  # that say the rate of a recording that does not state it
 
 
 def gaps_in(
@@ -23,35 +25,81 @@ def gaps_in(
     Raises RecordingError, with `where` of the row, for a time that is negative or does not
     increase, and for steps that contradict `rate_hz` by more than 10 %.
     """
-    if time_s[0] < 0:
-        raise RecordingError(f"{where(0)}: t = {time_s[0]:g} s must not be negative")
-    steps_s = np.diff(time_s)
-    backward = np.flatnonzero(steps_s <= 0)
-    if len(backward):
-        row = int(backward[0]) + 1
-        raise RecordingError(
-            f"{where(row)}: t = {time_s[row]:.9g} s must be later than the row before"
-            f" ({time_s[row - 1]:.9g} s)"
-        )
-    is_gap = steps_s > GAP_PERIODS / rate_hz
-    if len(steps_s) >= _MIN_STEPS:
-        # Short steps are averaged: clocks that tick in ms give 8, 8, 9 ms at 119 Hz.
-        typical_s = np.median(steps_s) if is_gap.mean() > 0.5 else steps_s[~is_gap].mean()
-        if abs(typical_s * rate_hz - 1) > _RATE_TOLERANCE:
+    check = TimestampCheck(rate_hz)
+    gaps = check.add(time_s, where)
+    check.finish(where(0))
+    return gaps
+
+
+class TimestampCheck:
+    """The same for timestamps that come piece by piece."""
+
+    def __init__(self, rate_hz: float) -> None:
+        self._rate_hz = rate_hz
+        self._last_s: float | None = None
+        self._n_rows = 0
+        self._n_gaps = 0
+        self._short_s: list[float] = []  # sums over a piece of the steps that are no gap
+        self._first_steps: list[NDArray[np.float64]] = []  # as many as say the rate
+        self._n_first = 0
+
+    def add(self, time_s: NDArray[np.float64], where: Callable[[int], str]) -> NDArray[np.int64]:
+        """The next (n,) timestamps: the gaps among them, as rows of the whole.
+
+        where: of a row of this piece.
+        """
+        if not len(time_s):
+            return np.empty(0, np.int64)
+        if self._last_s is None:
+            if time_s[0] < 0:
+                raise RecordingError(f"{where(0)}: t = {time_s[0]:g} s must not be negative")
+            steps_s = np.diff(time_s)
+        else:
+            steps_s = np.diff(time_s, prepend=self._last_s)
+        first = len(time_s) - len(steps_s)  # the row behind the first step
+        backward = np.flatnonzero(steps_s <= 0)
+        if len(backward):
+            row = int(backward[0]) + first
+            before_s = time_s[row - 1] if row else self._last_s
             raise RecordingError(
-                f"{where(0)}: t steps by {typical_s:.4g} s, which is {1 / typical_s:.4g} Hz,"
-                f" but rate_hz is {rate_hz:g}{_milliseconds_hint(float(typical_s))}"
+                f"{where(row)}: t = {time_s[row]:.9g} s must be later than the row before"
+                f" ({before_s:.9g} s)"
             )
-    return np.asarray(np.flatnonzero(is_gap) + 1, dtype=np.int64)
+        is_gap = steps_s > GAP_PERIODS / self._rate_hz
+        gaps = np.flatnonzero(is_gap) + first + self._n_rows
+        self._n_gaps += len(gaps)
+        self._short_s.append(float(steps_s[~is_gap].sum()))
+        if self._n_first < RATE_ROWS:
+            self._first_steps.append(steps_s[: RATE_ROWS - self._n_first])
+            self._n_first += len(self._first_steps[-1])
+        self._last_s = float(time_s[-1])
+        self._n_rows += len(time_s)
+        return np.asarray(gaps, dtype=np.int64)
+
+    def finish(self, where: str) -> None:
+        """No more come. where: the first row. Raises RecordingError for steps of another rate."""
+        n_steps = self._n_rows - 1
+        if n_steps < _MIN_STEPS:
+            return
+        # Short steps are averaged: clocks that tick in ms give 8, 8, 9 ms at 119 Hz.
+        if self._n_gaps > 0.5 * n_steps:
+            typical_s = float(np.median(np.concatenate(self._first_steps)))
+        else:
+            typical_s = math.fsum(self._short_s) / (n_steps - self._n_gaps)
+        if abs(typical_s * self._rate_hz - 1) > _RATE_TOLERANCE:
+            raise RecordingError(
+                f"{where}: t steps by {typical_s:.4g} s, which is {1 / typical_s:.4g} Hz,"
+                f" but rate_hz is {self._rate_hz:g}{_milliseconds_hint(typical_s)}"
+            )
 
 
 def regular_rate_hz(time_s: NDArray[np.float64]) -> float | None:
     """The rate that timestamps (n,) stand for, six digits; None if they are not regular.
 
-    Regular are 8 steps or more, of which 9 in 10 of those that are no gap lie within 10 % of
-    their mean, unless they read like milliseconds.
+    The first RATE_ROWS of them say it. Regular are 8 steps or more, of which 9 in 10 of those that
+    are no gap lie within 10 % of their mean, unless they read like milliseconds.
     """
-    steps_s = np.diff(time_s)
+    steps_s = np.diff(time_s[:RATE_ROWS])
     if len(steps_s) < _MIN_STEPS:
         return None
     median_s = float(np.median(steps_s))
@@ -67,7 +115,7 @@ def rate_hint(time_s: NDArray[np.float64] | None) -> str:
     """A half sentence with the rate that the timestamps suggest, or nothing."""
     if time_s is None or len(time_s) < 2:
         return ""
-    step_s = float(np.median(np.diff(time_s)))
+    step_s = float(np.median(np.diff(time_s[:RATE_ROWS])))
     if step_s <= 0:
         return ""
     if hint := _milliseconds_hint(step_s):

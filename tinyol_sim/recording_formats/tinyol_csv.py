@@ -5,26 +5,31 @@ A CSV of three columns without a header is read, too, as the ceiling-fan set has
 
 from __future__ import annotations
 
+import codecs
 import csv
+import io
 import math
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, BinaryIO
 
 import numpy as np
+from numpy.typing import NDArray
 
 from tinyol_sim.errors import RecordingError
 from tinyol_sim.recording_formats import ceiling_fan, csv_table
-from tinyol_sim.recording_formats.labels import class_name_problem
-from tinyol_sim.recording_formats.parsed import G_PER_UNIT, Parsed, read_text, to_float32_g
+from tinyol_sim.recording_formats.csv_blocks import CsvBlock, read_blocks
+from tinyol_sim.recording_formats.parsed import G_PER_UNIT, Parsed, to_float32_g
+from tinyol_sim.recording_formats.row_builders import GapsBuilder, LabelRunsBuilder
 
 if TYPE_CHECKING:
     from tinyol_sim.recordings import Recording
 
 FORMAT_VERSION = 1
 _AXES = ("x", "y", "z")
+_HEAD_BYTES = 1 << 16  # comments above the columns that need more are another file's
 _COLUMNS = ("t", *_AXES, "label")
 _MAGIC = re.compile(r"#\s*tinyol recording\b\s*(.*)", re.IGNORECASE)
 _SETTING = re.compile(r"#\s*(rate_hz|units)\s*=\s*(.*)")
@@ -45,37 +50,99 @@ class _Header:
 
 def read(path: Path) -> Parsed:
     """Read a CSV recording, with or without a header. Raises RecordingError."""
-    lines = read_text(path).split("\n")
-    header = _read_header(path, lines)
-    table = csv_table.parse_table(path, lines, header.body_start, header.columns)
-
-    def where(row: int) -> str:
-        return f"{path}:{csv_table.line_of_row(lines, header.body_start, row)}"
-
-    samples = np.column_stack([table.numbers[axis] for axis in _AXES])
-    labels, label_names, first_rows = csv_table.encode_labels(path, table.label_cells, len(samples))
-    for name, row in zip(label_names, first_rows, strict=True):
-        if problem := class_name_problem(name):
-            raise RecordingError(f"{where(row)}: {problem}")
-    rate_hz, rate_where = _rate(path, header)
-    fan_label = None if header.has_names else ceiling_fan.label_of_file(path)
+    source = CsvSource(path)
+    blocks = list(source.blocks())
+    samples = [source.samples(block) for block in blocks]
+    labels, gaps = LabelRunsBuilder(path), GapsBuilder()
+    for block in blocks:
+        labels.add(block.label_starts, block.label_names, len(block.numbers))
+        gaps.add(block.gaps)
+    n_rows = labels.n_samples
+    if not n_rows:
+        raise source.no_samples()
+    time_s = [source.time_s(block) for block in blocks]
     return Parsed(
-        samples=to_float32_g(samples, _units(path, header), where),
-        where=where,
-        labels=labels,
-        label_names=label_names,
-        rate_hz=rate_hz,
-        rate_where=rate_where,
-        default_rate_hz=None if fan_label is None else ceiling_fan.RATE_HZ,
-        default_label=fan_label,
-        time_s=table.numbers.get("t"),
-        gaps=np.array([gap for gap in table.gaps if 0 < gap < len(samples)], dtype=np.int64),
+        samples=np.concatenate(samples),
+        where=source.where(blocks),
+        labels=labels.runs().labels_of(0, n_rows),
+        label_names=labels.names,
+        rate_hz=source.rate_hz,
+        rate_where=source.rate_where,
+        default_rate_hz=source.default_rate_hz,
+        default_label=source.default_label,
+        time_s=np.concatenate(time_s) if "t" in source.columns else None,
+        gaps=gaps.between(n_rows),
     )
 
 
+class CsvSource:
+    """A CSV recording whose rows are read block by block, as often as wanted.
+
+    columns: their names, in the file's order. rate_hz, rate_where, default_rate_hz and
+    default_label: as of a Parsed. Raises RecordingError if the file or its header is no recording.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._from_pipe: bytes | None = None  # what can be read only once
+        with _opened(path) as file:
+            if not file.seekable():
+                self._from_pipe = file.read()
+        with self._opened() as file:
+            self._header, self._body = _header_of(path, file)
+        self.columns = self._header.columns
+        self.rate_hz, self.rate_where = _rate(path, self._header)
+        self._units = _units(path, self._header)
+        self.default_label = None if self._header.has_names else ceiling_fan.label_of_file(path)
+        fan_hz = ceiling_fan.RATE_HZ
+        self.default_rate_hz = None if self.default_label is None else fan_hz
+        numbers = [name for name in self.columns if name != "label"]
+        self._axes = [numbers.index(axis) for axis in _AXES]
+        self._t = numbers.index("t") if "t" in numbers else -1
+
+    def _opened(self) -> BinaryIO:
+        return _opened(self.path) if self._from_pipe is None else io.BytesIO(self._from_pipe)
+
+    def blocks(self) -> Iterator[CsvBlock]:
+        """All rows. Raises RecordingError where one is none."""
+        with self._opened() as file:
+            file.seek(self._body)
+            first_line = self._header.body_start + 1
+            yield from read_blocks(self.path, file, first_line, self.columns)
+
+    def samples(self, block: CsvBlock) -> NDArray[np.float32]:
+        """A block's samples (m, 3), g. Raises RecordingError if float32 cannot hold one."""
+        return to_float32_g(block.numbers[:, self._axes], self._units, self.where([block]))
+
+    def time_s(self, block: CsvBlock) -> NDArray[np.float64]:
+        """A block's column `t` (m,), which there must be."""
+        return block.numbers[:, self._t] if self._t >= 0 else np.empty(0)
+
+    def where(self, blocks: Sequence[CsvBlock]) -> Callable[[int], str]:
+        """The place in the file of a row, counted from the first of these blocks on."""
+
+        def place(row: int) -> str:
+            row += blocks[0].first_row
+            block = next(b for b in reversed(blocks) if b.first_row <= row)
+            return f"{self.path}:{block.line_of(row - block.first_row)}"
+
+        return place
+
+    def no_samples(self) -> RecordingError:
+        """What is wrong where `blocks` gives no row."""
+        return RecordingError(f"{self.path}: no samples; there is no row below the header")
+
+
 def has_column_names(path: Path) -> bool:
-    """Whether a CSV names its columns; False for the bare numbers of a sliced recording."""
-    return _read_header(path, read_text(path).split("\n")).has_names
+    """Whether a CSV names its columns; False for the bare numbers of a sliced recording.
+
+    Looks at no more than the header. Of what is no recording it says True: reading it says why.
+    """
+    try:
+        with _opened(path) as file:
+            return _header_of(path, file)[0].has_names
+    except RecordingError:
+        return True
 
 
 def to_bytes(recording: Recording) -> bytes:
@@ -100,9 +167,36 @@ def _quote(name: str) -> str:
     return '"' + name.replace('"', '""') + '"' if "," in name or '"' in name else name
 
 
+def _opened(path: Path) -> BinaryIO:
+    try:
+        return open(path, "rb")
+    except OSError as error:
+        raise RecordingError(f"{path}: {error.strerror or error}") from None
+
+
+def _header_of(path: Path, file: BinaryIO) -> tuple[_Header, int]:
+    """The header, and the byte that the rows begin at."""
+    head = file.read(_HEAD_BYTES)
+    blank = not head.strip()
+    start = len(codecs.BOM_UTF8) if head.startswith(codecs.BOM_UTF8) else 0
+    lines: list[str] = []
+    at = [start]
+    for number, line in enumerate(head[start:].split(b"\n"), start=1):
+        lines.append(csv_table.decoded(f"{path}:{number}", line).removesuffix("\r"))
+        at.append(at[-1] + len(line) + 1)
+        if csv_table.is_row(lines[-1]):
+            break
+    if blank and len(head) < _HEAD_BYTES:
+        raise RecordingError(f"{path}: the file is empty; a recording has at least one sample")
+    header = _read_header(path, lines)
+    return header, at[header.body_start]
+
+
 def _read_header(path: Path, lines: Sequence[str]) -> _Header:
     header = _Header()
     for number, line in enumerate(lines, start=1):
+        if "\r" in line:
+            raise RecordingError(f"{path}:{number}: {csv_table.CARRIAGE_RETURN}")
         stripped = line.strip()
         if csv_table.is_row(line):
             _read_columns(f"{path}:{number}", stripped, header)

@@ -34,4 +34,13 @@ def draw(name: str, result: ReplayResult) -> tuple[bytes, bytes] | str:
 
 def remarks(name: str, result: ReplayResult) -> str:
     """What else the caption says of this replay's figure."""
-    return timeline_remarks(result) if name == "timeline" else ""
+    said = timeline_remarks(result) if name == "timeline" else ""
+    if result.every == 1 or name == "confusion":
+        return said
+    if name == "error":
+        return said + " Errors of all windows, told apart within 0.8 %."
+    return (
+        said
+        + f" Of the {result.tally.n_windows:,} windows one in {result.every} is drawn; what was"
+        " noticed, the tables and windows.csv are of all."
+    )

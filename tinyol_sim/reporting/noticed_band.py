@@ -23,17 +23,17 @@ def band_height(found: Sequence[Notice]) -> float:
 
 def draw_noticed(axes: Axes, found: Sequence[Notice], result: ReplayResult, theme: Theme) -> None:
     """Rows in the order of KINDS, those that there are."""
-    kinds, time_s = _kinds(found), result.time_s
+    kinds, rate_hz = _kinds(found), result.stream.rate_hz
     least_s = _LEAST_SHARE * result.stream.duration_s
     for row, kind in enumerate(kinds):
         of_kind = [notice for notice in found if notice.kind == kind]
         if of_kind[0].lasts:
-            begins = time_s[[notice.first for notice in of_kind]]
-            lengths = time_s[[notice.last for notice in of_kind]] - begins
+            begins = np.array([notice.first_sample for notice in of_kind]) / rate_hz
+            lengths = np.array([notice.last_sample for notice in of_kind]) / rate_hz - begins
             bars = list(zip(begins, np.maximum(lengths, least_s), strict=True))
             axes.broken_barh(bars, (row + 0.2, 0.6), facecolor=theme.tuned)
         else:
-            at_s = time_s[[notice.first for notice in of_kind]]
+            at_s = np.array([notice.first_sample for notice in of_kind]) / rate_hz
             axes.plot(at_s, np.full(len(at_s), row + 0.5), "D", ms=4, color=theme.tuned)
     style(axes, theme, grid=False)
     axes.set_yticks(np.arange(len(kinds)) + 0.5, kinds)

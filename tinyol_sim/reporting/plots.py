@@ -5,6 +5,8 @@ Each function gives a figure, or a sentence that says why there is nothing to dr
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 from matplotlib.artist import Artist
 from matplotlib.axes import Axes
@@ -16,7 +18,7 @@ from numpy.typing import NDArray
 
 from tinyol_sim.replay import ReplayResult
 from tinyol_sim.reporting import scores
-from tinyol_sim.reporting.error_groups import ErrorGroup, error_groups, threshold_of
+from tinyol_sim.reporting.error_groups import Spread, error_figures, error_groups, threshold_of
 from tinyol_sim.reporting.plot_style import (
     contrasting,
     log_ticks,
@@ -31,13 +33,45 @@ ONE_CLASS = "There was one class only, so there was nothing to mistake it for: n
 NO_CLASSIFIER = "No labelled window was predicted, so there is no F1 and no confusion."
 
 
+@dataclass(frozen=True, eq=False)
+class _DrawnGroup:
+    """frozen, tuned: errors, and how many windows have each; tuned is None without such a layer."""
+
+    name: str
+    windows: int
+    frozen: Spread
+    tuned: Spread | None
+
+
+def _drawn_groups(result: ReplayResult) -> list[_DrawnGroup]:
+    """Window by window where all are there; else from the tally, within 0.8 % of each error."""
+    if result.every > 1:
+        return [
+            _DrawnGroup(group.name, group.windows, group.frozen_spread, group.tuned_spread)
+            for group in error_figures(result)
+        ]
+    return [
+        _DrawnGroup(
+            group.name,
+            len(group.frozen),
+            _each_once(group.frozen),
+            None if group.tuned is None else _each_once(group.tuned),
+        )
+        for group in error_groups(result)
+    ]
+
+
+def _each_once(errors: NDArray[np.float32]) -> Spread:
+    return errors, np.ones(len(errors), np.int64)
+
+
 def error_histogram(result: ReplayResult, theme: Theme) -> Figure | str:
     """Reconstruction error of like windows, frozen net and fine-tuned layer (paper, Fig. 7)."""
-    all_groups = error_groups(result)
+    all_groups = _drawn_groups(result)
     groups = all_groups[:MAX_GROUPS]
     threshold = threshold_of(result)
-    everything = [errors for g in groups for errors in (g.frozen, g.tuned) if errors is not None]
-    positive = np.concatenate(everything)
+    spreads = [s for group in groups for s in (group.frozen, group.tuned) if s is not None]
+    positive = np.concatenate([errors for errors, _ in spreads])
     positive = positive[positive > 0]
     if not len(positive):
         return "Every reconstruction error is 0, which a logarithmic axis cannot show."
@@ -70,28 +104,28 @@ def _span(errors: NDArray[np.float32], threshold: float | None) -> tuple[float, 
 
 def _draw_group(
     axes: Axes,
-    group: ErrorGroup,
+    group: _DrawnGroup,
     bins: NDArray[np.float64],
     threshold: float | None,
     theme: Theme,
 ) -> None:
     style(axes, theme)
-    for errors, colour in ((group.frozen, theme.frozen), (group.tuned, theme.tuned)):
-        if errors is not None:
-            inside = np.clip(errors, bins[0], bins[-1])
-            share = 100 * np.histogram(inside, bins)[0] / len(errors)
+    for spread, colour in ((group.frozen, theme.frozen), (group.tuned, theme.tuned)):
+        if spread is not None:
+            inside = np.clip(spread[0], bins[0], bins[-1])
+            share = 100 * np.histogram(inside, bins, weights=spread[1])[0] / group.windows
             axes.stairs(share, bins, fill=True, color=colour, alpha=0.45)
             axes.stairs(share, bins, color=colour, linewidth=1.2)
     if threshold is not None:
         axes.axvline(threshold, **threshold_line(theme))
     axes.set_ylim(0, axes.get_ylim()[1])
-    n = len(group.frozen)
+    n = group.windows
     title = f"{group.name}  ({n:,} window{'s' * (n != 1)})"
     axes.set_title(title, loc="left", fontsize=9, color=theme.ink, pad=3)
 
 
 def _legend_of_layers(
-    figure: Figure, groups: list[ErrorGroup], threshold: float | None, theme: Theme
+    figure: Figure, groups: list[_DrawnGroup], threshold: float | None, theme: Theme
 ) -> None:
     handles: list[Artist] = [Patch(color=theme.frozen, alpha=0.6, label="frozen net")]
     if any(group.tuned is not None for group in groups):
@@ -117,17 +151,16 @@ def f1_by_step(result: ReplayResult, theme: Theme) -> Figure | str:
     figure = new_figure(theme, 3.4)
     axes = figure.subplots()
     style(axes, theme)
+    step = curve.step * result.every
+    axes.plot(step, curve.since_start, color=theme.ink, linewidth=1.8, label="since the start")
     axes.plot(
-        curve.step, curve.since_start, color=theme.ink, linewidth=1.8, label="since the start"
-    )
-    axes.plot(
-        curve.step,
+        step,
         curve.recent,
         color=theme.tuned,
         linewidth=1.2,
-        label=f"last {curve.recent_len} windows of each class",
+        label=f"last {curve.recent_len * result.every} windows of each class",
     )
-    axes.set(xlim=(0, max(curve.step[-1], 2)), ylim=(0, 1.03), ylabel="macro F1")
+    axes.set(xlim=(0, max(step[-1], 2)), ylim=(0, 1.03), ylabel="macro F1")
     learned = result.plan.learn
     axes.set_xlabel("labelled windows, each a learning step" if learned else "labelled windows")
     n_rows = _mark_first_showings(axes, result, theme)
@@ -143,8 +176,9 @@ def _mark_first_showings(axes: Axes, result: ReplayResult, theme: Theme) -> int:
     labelled = result.truth[(result.truth >= 0) & (result.windows.predicted >= 0)]
     first = {int(k): int(np.argmax(labelled == k)) for k in np.unique(labelled)}
     rows: list[float] = []  # where each row of names is taken up to
-    for k, step in sorted(first.items(), key=lambda item: item[1]):
-        width = (len(result.class_names[k]) + 2) * len(labelled) / 75
+    for k, kept in sorted(first.items(), key=lambda item: item[1]):
+        step = kept * result.every
+        width = (len(result.class_names[k]) + 2) * len(labelled) * result.every / 75
         row = next((i for i, taken in enumerate(rows) if taken <= step), len(rows))
         rows[row : row + 1] = [step + width]
         axes.axvline(step, color=theme.quiet, linewidth=0.9, linestyle=":", zorder=1)
@@ -162,8 +196,7 @@ def _mark_first_showings(axes: Axes, result: ReplayResult, theme: Theme) -> int:
 
 def confusion_matrix(result: ReplayResult, theme: Theme) -> Figure | str:
     """Windows by label and prediction; shaded by share of the label."""
-    n = len(result.class_names)
-    table = scores.confusion(result.truth, result.windows.predicted, n)
+    table = result.tally.classes.confusion
     if not table.sum():
         return NO_CLASSIFIER
     used = np.flatnonzero(table.sum(axis=0) + table.sum(axis=1))

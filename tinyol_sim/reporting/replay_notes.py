@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import numpy as np
-from numpy.typing import NDArray
 
 from tinyol_sim.counted import counted
 from tinyol_sim.fine_tune_end import NORMAL
 from tinyol_sim.replay import ReplayResult
-from tinyol_sim.reporting import scores
-from tinyol_sim.reporting.error_groups import AFTER, END, THRESHOLD, error_groups, threshold_of
-from tinyol_sim.reporting.notices import MOVED, notices
+from tinyol_sim.reporting.error_groups import AFTER, END, THRESHOLD, error_figures, threshold_of
+from tinyol_sim.reporting.notices import MOVED
 
 MAX_ABOVE_THRESHOLD = 0.05  # share of normal windows; training leaves one in a hundred
 
@@ -57,10 +55,10 @@ def _about_calibration(result: ReplayResult) -> list[str]:
 
 def _about_advice(result: ReplayResult) -> list[str]:
     """A move that nobody dealt with."""
-    moved = [notice for notice in notices(result) if notice.kind == MOVED and notice.open]
+    moved = [notice for notice in result.tally.notices.standing if notice.kind == MOVED]
     if not moved or result.plan.calibrate:
         return []
-    at_s = result.time_s[moved[0].first]
+    at_s = moved[0].first_sample / result.stream.rate_hz
     return [
         f"From {at_s:.1f} s on the sensor hangs otherwise than it did, and what counts as normal"
         " is still what it was before: `--calibrate 200` here, `tinyol calibrate` on a board, takes"
@@ -70,35 +68,29 @@ def _about_advice(result: ReplayResult) -> list[str]:
 
 def _about_threshold(result: ReplayResult) -> list[str]:
     """After fine-tuning errors are of another size than when the threshold was set."""
-    threshold = threshold_of(result)
-    if threshold is None or not result.windows.fine_tuned.any():
+    if threshold_of(result) is None or not result.tally.errors.n_steps:
         return []
-    groups = {(group.phase, group.label): group for group in error_groups(result)}
+    groups = {(group.phase, group.label): group for group in error_figures(result)}
     group = groups.get((AFTER, NORMAL)) or groups[END, None]
-    if group.tuned is None:
+    above = group.above_tuned
+    if above is None or above <= MAX_ABOVE_THRESHOLD:
         return []
-    above = float(np.mean(group.tuned > threshold))
-    if above <= MAX_ABOVE_THRESHOLD:
-        return []
+    quantile = f"{group.tuned_quantiles.quantile(0.99):.3g}"
     which = f"{NORMAL} windows after" if group.label else "windows at the end of"
     return [
         f"{100 * above:.0f} % of the {which} fine-tuning lie above the threshold, which was set"
-        f" at training time: set it anew. 99 % of them lie below {_quantile(group.tuned)}:"
-        f" `tinyol replay --set {THRESHOLD}={_quantile(group.tuned)}` here, `tinyol calibrate` on a"
+        f" at training time: set it anew. 99 % of them lie below {quantile}:"
+        f" `tinyol replay --set {THRESHOLD}={quantile}` here, `tinyol calibrate` on a"
         " board"
     ]
 
 
-def _quantile(errors: NDArray[np.float32]) -> str:
-    return f"{np.quantile(errors, 0.99):.3g}"
-
-
 def _about_showings(result: ReplayResult) -> list[str]:
     """Once a class is shown, saying the same again and again is right until the label changes."""
-    labelled = result.truth >= 0
-    if not result.windows.learned.any() or len(np.unique(result.truth[labelled])) < 2:
+    classes = result.tally.classes
+    if not classes.learned or np.count_nonzero(classes.labelled) < 2:
         return []
-    if np.any(labelled & ~scores.last_showing(result.truth)):
+    if classes.last_showing is not None:
         return []
     return [
         "Each class was shown once, in one block, which flatters F1: to repeat the last label is"
@@ -107,7 +99,7 @@ def _about_showings(result: ReplayResult) -> list[str]:
 
 
 def _about_labels(result: ReplayResult) -> list[str]:
-    known, used = result.metrics.classes, np.unique(result.truth[result.truth >= 0])
+    known, used = result.metrics.classes, np.flatnonzero(result.tally.classes.labelled)
     notes = []
     if result.plan.learn:
         if not len(used):

@@ -11,7 +11,7 @@ import numpy as np
 from tinyol_sim.counted import counted
 from tinyol_sim.replay import ReplayResult
 from tinyol_sim.reporting import scores
-from tinyol_sim.reporting.error_groups import END, error_groups, threshold_of
+from tinyol_sim.reporting.error_groups import END, error_figures, threshold_of
 from tinyol_sim.reporting.notices import ALARM, TITLES, UNKNOWN, notices
 from tinyol_sim.reporting.replay_notes import replay_notes
 
@@ -46,10 +46,12 @@ def summarise(result: ReplayResult) -> dict[str, Any]:
         "rate_hz": stream.rate_hz,
         "seconds": stream.duration_s,
         "gaps": len(stream.gaps),
-        "windows": len(result.windows),
-        "anomalies": int(result.windows.anomaly.sum()),
-        "unknown_windows": int(result.windows.unknown.sum()),
+        "windows": result.tally.n_windows,
+        "anomalies": result.tally.anomalies,
+        "unknown_windows": result.tally.unknown,
         "notices": _notices(result),
+        "notices_left_out": result.tally.notices.left_out,
+        "notice_counts": dict(result.tally.notices.counts),
         "fine_tuning": _fine_tuning(result),
         "threshold": threshold_of(result),
         "errors": _errors(result),
@@ -92,12 +94,12 @@ def _fine_tuning_end(result: ReplayResult) -> str:
 
 
 def _notices(result: ReplayResult) -> list[dict[str, Any]]:
-    time_s = result.time_s
+    rate_hz = result.stream.rate_hz
     return [
         {
             "kind": notice.kind,
-            "from_s": float(time_s[notice.first]),
-            "to_s": float(time_s[notice.last]) if notice.lasts else None,
+            "from_s": notice.first_sample / rate_hz,
+            "to_s": notice.last_sample / rate_hz if notice.lasts else None,
             "open": notice.open,
             "windows": max(1, notice.last - notice.first + notice.open),
             "peak": notice.peak,
@@ -107,38 +109,32 @@ def _notices(result: ReplayResult) -> list[dict[str, Any]]:
 
 
 def _errors(result: ReplayResult) -> list[dict[str, Any]]:
-    threshold = threshold_of(result)
-    rows = []
-    for group in error_groups(result):
-        row: dict[str, Any] = {
+    return [
+        {
             "group": group.name,
             "phase": group.phase,
             "label": group.label,
-            "windows": len(group.frozen),
-            "anomalies": float(np.mean(group.anomaly)),
+            "windows": group.windows,
+            "anomalies": group.anomalies,
+            "mean_frozen": group.mean_frozen,
+            "above_threshold_frozen": group.above_frozen,
+            "mean_tuned": group.mean_tuned,
+            "above_threshold_tuned": group.above_tuned,
         }
-        for kind, errors in (("frozen", group.frozen), ("tuned", group.tuned)):
-            mean = None if errors is None else float(np.mean(errors, dtype=np.float64))
-            row[f"mean_{kind}"] = mean
-            above = None if errors is None or threshold is None else np.mean(errors > threshold)
-            row[f"above_threshold_{kind}"] = None if above is None else float(above)
-        rows.append(row)
-    return rows
+        for group in error_figures(result)
+    ]
 
 
 def _classifier(result: ReplayResult) -> dict[str, Any] | None:
     """None if no labelled window was predicted."""
-    names = result.class_names
-    truth, predicted = result.truth, result.windows.predicted
-    table = scores.confusion(truth, predicted, len(names))
+    names, classes = result.class_names, result.tally.classes
+    table = classes.confusion
     if not table.sum():
         return None
     f1 = scores.f1(table)
     involved = table.sum(axis=0) + table.sum(axis=1) > 0
-    final = scores.last_showing(truth)
-    last = None
-    if final.sum() < (truth >= 0).sum():
-        of_last = scores.confusion(truth[final], predicted[final], len(names))
+    last, of_last = None, classes.last_showing
+    if of_last is not None:
         last = {"windows": int(of_last.sum()), "macro_f1": float(scores.macro_f1(of_last))}
     return {
         "steps": result.counters["classifier_steps"],
@@ -185,14 +181,14 @@ def headline(summary: Mapping[str, Any]) -> list[tuple[str, str]]:
         rows.append(("classifier", f"{n_classes}, {taught}"))
         rows.append(("macro F1", _f1_text(classifier)))
     rows.append(("anomalies", _anomalies_text(summary)))
-    if found := [n for n in summary["notices"] if n["kind"] == UNKNOWN]:
+    if found := summary["notice_counts"][UNKNOWN]:
         count = counted(summary["unknown_windows"], "window")
-        rows.append(("unknown", f"{count}, {counted(len(found), 'stretch', 'stretches')}"))
+        rows.append(("unknown", f"{count}, {counted(found, 'stretch', 'stretches')}"))
     return rows
 
 
 def _anomalies_text(summary: Mapping[str, Any]) -> str:
-    alarms = sum(notice["kind"] == ALARM for notice in summary["notices"])
+    alarms = summary["notice_counts"][ALARM]
     share = _percent(summary["anomalies"] / summary["windows"])
     text = f"{counted(summary['anomalies'], 'window')}, {share}; {counted(alarms, 'alarm')}"
     if summary["threshold"] is not None:
@@ -209,7 +205,8 @@ def notice_rows(summary: Mapping[str, Any]) -> list[tuple[str, ...]]:
             until = f"{notice['to_s']:.1f} s"
         peak = "–" if notice["peak"] is None else f"{notice['peak']:.3g}"
         rows.append((TITLES[notice["kind"]], f"{notice['from_s']:.1f} s", until, peak))
-    if (more := len(summary["notices"]) - MAX_NOTICE_ROWS) > 0:
+    n_all = len(summary["notices"]) + summary.get("notices_left_out", 0)
+    if more := n_all - len(rows):
         rows.append((f"{more:,} more", "", "", ""))
     return rows
 

@@ -97,8 +97,13 @@ def _draw_trace(
 
 
 def _mark_fine_tuning(axes: Axes, result: ReplayResult, theme: Theme) -> None:
-    steps = result.time_s[result.windows.fine_tuned]
-    if len(steps):
+    errors, rate_hz = result.tally.errors, result.stream.rate_hz
+    if errors.n_steps:
         axes.axvspan(
-            steps[0], steps[-1], color=theme.tuned, alpha=0.12, linewidth=0, label="fine-tuning"
+            errors.first_step / rate_hz,
+            errors.last_step / rate_hz,
+            color=theme.tuned,
+            alpha=0.12,
+            linewidth=0,
+            label="fine-tuning",
         )

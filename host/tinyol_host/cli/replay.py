@@ -3,42 +3,33 @@
 from __future__ import annotations
 
 import json
-import math
 import shlex
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from importlib import resources
 from pathlib import Path
-from typing import Any
 
 import click
 from rich.console import Console
-from rich.markup import escape
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
-from rich.table import Table
 
 from tinyol_host.cli.preset_option import preset_option
+from tinyol_host.cli.replay_each import run_each
+from tinyol_host.cli.replay_tables import print_summary
 from tinyol_host.cli.setting_pairs import parse_setting_pairs
-from tinyol_host.cli.tables import pairs_table, print_table
 from tinyol_host.cli.terminal import is_terminal
-from tinyol_sim.bundle import DEFAULT_BUNDLES, Bundle, default_bundle
+from tinyol_sim.bundle import Bundle
 from tinyol_sim.counted import counted
-from tinyol_sim.errors import BundleError, StateImageError
+from tinyol_sim.errors import RecordingError, StateImageError
 from tinyol_sim.files import write_whole
 from tinyol_sim.presets import Preset
-from tinyol_sim.recordings import Recording, read_recording, read_recordings
-from tinyol_sim.replay import RATE_TOLERANCE, Plan, ReplayResult
-from tinyol_sim.replay import replay as run_replay
-from tinyol_sim.reporting.replay_summary import (
-    CLASS_COLUMNS,
-    ERROR_COLUMNS,
-    NOTICE_COLUMNS,
-    class_rows,
-    error_rows,
-    headline,
-    notice_rows,
-    summarise,
-)
+from tinyol_sim.recordings import recording_units
+from tinyol_sim.replay import Plan, ReplayResult
+from tinyol_sim.replay_each import Unit
+from tinyol_sim.replay_files import open_files, replay_opened
+from tinyol_sim.reporting.replay_summary import summarise
+from tinyol_sim.shipped_model import shipped_model_for
+from tinyol_sim.worker_processes import n_cores
 
 SHIPPED_RECORDING = "fan-119hz.npz"
 
@@ -119,6 +110,25 @@ SHIPPED_RECORDING = "fan-119hz.npz"
     type=click.Path(file_okay=False, path_type=Path),
     help="Write report.html, its plots and windows.csv into this folder.",
 )
+@click.option(
+    "--each",
+    is_flag=True,
+    help="Each recording for itself, from the same start, through a twin of its own: a row each,"
+    " and with --out a folder each. One that is refused does not stop the others.",
+)
+@click.option(
+    "-j",
+    "--jobs",
+    metavar="N",
+    type=click.IntRange(1, 1024),
+    help="With --each, processes at a time; what comes out is the same.  [default: one a core]",
+)
+@click.option(
+    "--stream/--in-memory",
+    default=None,
+    help="Read piece by piece, in memory that does not grow with the recordings, or all at once;"
+    " the results are the same bits.  [default: --stream from 256 MB of recordings on]",
+)
 @click.option("--json", "as_json", is_flag=True, help="Print JSON instead of tables.")
 @click.pass_context
 def replay(
@@ -136,6 +146,9 @@ def replay(
     state: Path | None,
     save_state: Path | None,
     out: Path | None,
+    each: bool,
+    jobs: int | None,
+    stream: bool | None,
     as_json: bool,
 ) -> None:
     """Stream RECORDINGS through the twin: what a board would have seen, said and learned.
@@ -149,7 +162,13 @@ def replay(
             f"--label is given {len(labels)} times for"
             f" {counted(len(recordings), 'recording')}: give it once, or once for each"
         )
-    found = _read(recordings, labels, rate_hz)
+    if jobs is not None and not each:
+        raise click.UsageError("--jobs is for --each: one twin takes its samples in order")
+    if save_state is not None and each:
+        raise click.UsageError(
+            "--save-state is one file, and --each gives a state each: with --out, each folder has"
+            " an end.state"
+        )
     plan = Plan(
         learn=learn,
         fine_tune=fine_tune,
@@ -158,10 +177,15 @@ def replay(
         settings={**(preset.settings if preset else {}), **settings},
         state=None if state is None else _read_state(state),
     )
-    bundle = _bundle_for(model, found[0].rate_hz)
-    if out is not None:
-        out.mkdir(parents=True, exist_ok=True)  # better now than after the work
-    result = _run(bundle, found, plan)
+    command = shlex.join(["tinyol", *(context.find_root().obj or ("replay",))])
+    with resources.as_file(resources.files("tinyol_sim") / "data" / SHIPPED_RECORDING) as shipped:
+        units = _units(recordings, labels, shipped, each)
+        if each:
+            bundle = None if model is None else Bundle.load(model)
+            options = {"rate_hz": rate_hz, "stream": stream, "out": out, "command": command}
+            run_each(units, bundle, plan, jobs or n_cores(), options, as_json=as_json)
+            return
+        result = _run(model, units, plan, rate_hz, stream, out)
     summary = summarise(result)
     if save_state is not None:
         write_whole(save_state, result.state)
@@ -169,7 +193,6 @@ def replay(
     if out is not None:
         from tinyol_sim import report  # drawing costs a second that others save
 
-        command = shlex.join(["tinyol", *(context.find_root().obj or ("replay",))])
         page = report.write_report(result, out, command=command, summary=summary)
         summary["report"] = str(page)
         if not report.can_draw():
@@ -177,22 +200,31 @@ def replay(
     if as_json:
         click.echo(json.dumps(summary, indent=2, allow_nan=False))
     else:
-        _print(summary)
+        print_summary(summary)
 
 
-def _read(paths: Sequence[Path], labels: Sequence[str], rate_hz: float | None) -> list[Recording]:
-    if paths:
-        groups = [read_recordings([path], rate_hz=rate_hz) for path in paths]
-    else:
-        shipped = resources.files("tinyol_sim") / "data" / SHIPPED_RECORDING
-        with resources.as_file(shipped) as path:
-            groups = [[read_recording(path, rate_hz=rate_hz)]]
+def _units(paths: Sequence[Path], labels: Sequence[str], shipped: Path, each: bool) -> list[Unit]:
+    """The recordings at `paths`, each with the label that was given for it."""
+    groups = [_found(path, each) for path in paths] or [[shipped]]
     if not labels:
-        return [recording for group in groups for recording in group]
+        return [Unit(path) for group in groups for path in group]
     names = [None if label == "-" else label for label in labels]
     if len(names) < len(groups):
         names *= len(groups)
-    return [r.with_label(name) for group, name in zip(groups, names, strict=True) for r in group]
+    return [
+        Unit(path, relabel=True, label=name)
+        for group, name in zip(groups, names, strict=True)
+        for path in group
+    ]
+
+
+def _found(path: Path, each: bool) -> list[Path]:
+    try:
+        return recording_units([path])
+    except RecordingError:
+        if each:
+            return [path]  # reading it says what is wrong, and the others are read, too
+        raise
 
 
 def _read_state(path: Path) -> bytes:
@@ -202,64 +234,38 @@ def _read_state(path: Path) -> bytes:
         raise StateImageError(f"{path}: cannot be read: {error.strerror}") from None
 
 
-def _bundle_for(path: Path | None, rate_hz: float) -> Bundle:
-    if path is not None:
-        return Bundle.load(path)
-    for shipped_hz in DEFAULT_BUNDLES:
-        if math.isclose(rate_hz, shipped_hz, rel_tol=RATE_TOLERANCE):
-            return default_bundle(shipped_hz)
-    rates = " and ".join(f"{rate:g}" for rate in DEFAULT_BUNDLES)
-    raise BundleError(
-        f"no model ships for {rate_hz:g} Hz, only for {rates} Hz: give yours with --model, or make"
-        " one with `tinyol train`"
-    )
-
-
-def _run(bundle: Bundle, recordings: Sequence[Recording], plan: Plan) -> ReplayResult:
+def _run(
+    model: Path | None,
+    units: Sequence[Unit],
+    plan: Plan,
+    rate_hz: float | None,
+    stream: bool | None,
+    out: Path | None,
+) -> ReplayResult:
+    bundle = None if model is None else Bundle.load(model)
+    relabelled = any(unit.relabel for unit in units)
+    labels = [unit.label for unit in units] if relabelled else None
     columns = (
         TextColumn("{task.description}"),
         BarColumn(),
         TextColumn("{task.completed:,.0f} of {task.total:,.0f} s"),
         TimeElapsedColumn(),
     )
-    rate_hz = recordings[0].rate_hz
     console = Console(stderr=True)
     with Progress(*columns, console=console, disable=not is_terminal(sys.stderr)) as bar:
-        task = bar.add_task("replay", total=sum(r.duration_s for r in recordings))
-        return run_replay(
-            bundle, recordings, plan, lambda done, total: bar.update(task, completed=done / rate_hz)
+        task = bar.add_task("reading", total=0)
+        paths = [unit.path for unit in units]
+        opened = open_files(paths, rate_hz=rate_hz, labels=labels, stream=stream)
+        found_hz = opened[0].rate_hz
+        bundle = bundle or shipped_model_for(found_hz)
+        if out is not None:
+            out.mkdir(parents=True, exist_ok=True)  # better now than after the work
+        total_s = sum(recording.duration_s for recording in opened)
+        bar.reset(task, description="replay", total=total_s)
+        return replay_opened(
+            bundle,
+            opened,
+            plan,
+            lambda done, total: bar.update(task, completed=done / found_hz),
+            out,
         )
-
-
-def _print(summary: Mapping[str, Any]) -> None:
-    console = Console(highlight=False)
-    print_table(console, pairs_table(headline(summary)))
-    for columns, rows in (
-        (NOTICE_COLUMNS, notice_rows(summary)),
-        (ERROR_COLUMNS, error_rows(summary)),
-        (CLASS_COLUMNS, class_rows(summary)),
-    ):
-        if rows:
-            console.print()
-            print_table(console, _figures(columns, rows))
-    notes = [f"note: {note}" for note in summary["notes"]]
-    places = [f"{name}: {path}" for name, path in _places(summary)]
-    if notes or places:
-        console.print()
-    for line in (*notes, *places):
-        console.print(escape(line), soft_wrap=True)
-
-
-def _places(summary: Mapping[str, Any]) -> list[tuple[str, str]]:
-    places = [("state", summary["state"].get("file")), ("report", summary.get("report"))]
-    return [(name, path) for name, path in places if path is not None]
-
-
-def _figures(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> Table:
-    table = Table(box=None, pad_edge=False)
-    table.add_column(columns[0], overflow="fold")
-    for title in columns[1:]:
-        table.add_column(title, justify="right", no_wrap=True)
-    for row in rows:
-        table.add_row(*(escape(cell) for cell in row))
-    return table
