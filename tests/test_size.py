@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-import runpy
 import shutil
 from pathlib import Path
 from typing import Any
 
+import measured_sizes
 import pytest
+from measured_sizes import CAPACITIES, SIZE
 
 from tinyol_sim._core import lib
 from tinyol_sim.bundle import default_bundle
 from tinyol_sim.twin import Twin
 
-REPO = Path(__file__).resolve().parent.parent
-SIZE = runpy.run_path(str(REPO / "firmware" / "size.py"))
-CAPACITIES = {name: value for name, (_, value) in SIZE["CAPACITIES"].items()}
 KB = 1024
 
 pytestmark = pytest.mark.skipif(
@@ -26,7 +24,7 @@ pytestmark = pytest.mark.skipif(
 
 @pytest.fixture(scope="module")
 def measured() -> dict[str, Any]:
-    return SIZE["measure"](CAPACITIES)
+    return measured_sizes.measured()
 
 
 def test_ram_of_the_learner_is_bounded(measured: dict[str, Any]) -> None:
@@ -50,8 +48,9 @@ def test_no_head_and_no_memory_of_lessons_is_larger_than_promised(
 def test_code_is_bounded(measured: dict[str, Any]) -> None:
     if "code" not in measured:
         pytest.skip(f"{SIZE['CROSS']} is not installed")
-    # Core, protocol server, authentication, saving, the board's name and int8 kernels together.
-    assert 0 < sum(measured["code"]["-Os"].values()) < 66 * KB
+    # Core, protocol server, authentication, saving, the board's name and int8 kernels together, of
+    # it 4 KB that the plain loops would save: those for the DSP instructions and the FPU.
+    assert 0 < sum(measured["code"]["-Os"].values()) < 72 * KB
 
 
 def test_image_size_is_the_devices_own() -> None:

@@ -1,6 +1,9 @@
 // One object a part, as large as the part: what size.py reads off the compiler's output.
 #include "frozen/blob_net.h"
 #include "tinyol.h"
+#include "tinyol/board_region.h"
+#include "tinyol/device_key.h"
+#include "tinyol/random_pool.h"
 
 #define TINYOL_PART(name, type)          \
   extern char part_##name[sizeof(type)]; \
@@ -28,3 +31,12 @@ TINYOL_PART(window, tinyol::Window);
 TINYOL_PART(model, tinyol::Model);
 TINYOL_PART(device, tinyol::Device);
 TINYOL_PART(blob_net, tinyol::frozen::BlobNet);
+TINYOL_PART(server, tinyol::Server);
+TINYOL_PART(frame_parser, tinyol::FrameParser);
+TINYOL_PART(gatt_link, tinyol::GattLink);
+TINYOL_PART(state_store, tinyol::StateStore);
+TINYOL_PART(board_region, tinyol::BoardRegion);
+TINYOL_PART(board_name, tinyol::BoardName);
+TINYOL_PART(device_key, tinyol::DeviceKey);
+TINYOL_PART(random_pool, tinyol::RandomPool);
+TINYOL_PART(image_room, uint8_t[tinyol::kStateImageRoom]);
