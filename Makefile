@@ -51,10 +51,10 @@ format: $(VENV)/.lint ## rewrite Python and C++ in the project's style
 	$(BIN)/clang-format -i $(CXX_SOURCES)
 	$(BIN)/python notebooks/strip.py
 
-bench: $(VENV)/.emulator ## instructions of each stage on the emulated Cortex-M4F
+bench: $(VENV)/.bench ## the twin beside its peers, and each stage on the emulated Cortex-M4F
 	$(BIN)/tinyol bench
 
-size: $(VENV)/.installed ## RAM and code size of the core for a board
+size: $(VENV)/.installed ## flash and RAM of each part of the core for a board
 	. ./$(VENV)/compiler && $(BIN)/python firmware/size.py
 
 notebooks: $(VENV)/.notebooks ## run the four notebooks, minutes long, into reports/notebooks
@@ -114,6 +114,13 @@ $(VENV)/.emulator: $(VENV)/.installed requirements/emulator.txt
 	@$(call install,emulator,plots+emulator)
 	@touch $@
 
+# Without the reference interpreters the benchmark says so and leaves them out.
+$(VENV)/.bench: $(VENV)/.installed requirements/bench.txt requirements/reference.txt
+	@$(call install,bench,plots+emulator+bench)
+	-$(BIN)/python -m pip install -q --no-deps $(if $(filter yes,$(PINNED)),--require-hashes \
+	  -r requirements/reference.txt,-r tests/reference.txt)
+	@touch $@
+
 $(VENV)/.notebooks: $(VENV)/.installed requirements/test.txt
 	@$(call install,test,plots+notebooks+train+emulator)
 	@touch $@
@@ -128,7 +135,7 @@ $(VENV)/.maintain: $(BIN)/pip requirements/maintain.txt
 
 # Without the references the tests that need them say so and are skipped.
 $(VENV)/.test: $(VENV)/.installed requirements/test.txt requirements/reference.txt
-	@$(call install,test,plots+test+ble-test+train+emulator+notebooks)
+	@$(call install,test,plots+test+ble-test+train+emulator+notebooks+bench+sweep+cluster)
 	-$(BIN)/python -m pip install -q --no-deps $(if $(filter yes,$(PINNED)),--require-hashes \
 	  -r requirements/reference.txt,-r tests/reference.txt)
 	@touch $@

@@ -28,9 +28,13 @@ def group(name: str) -> list[str]:
 
 
 FILES = {
-    "test": [*extras("plots", "test", "ble-test", "train", "emulator", "notebooks")],
+    "test": extras(
+        *("plots", "test", "ble-test", "train", "emulator", "notebooks"),
+        *("bench", "sweep", "cluster"),
+    ),
     "runtime": [*PROJECT, *group("build")],  # `make` builds the twin in the same environment
     "emulator": extras("plots", "emulator"),
+    "bench": extras("plots", "emulator", "bench"),
     "lint": extras("plots", "lint"),
     "compiler": group("compiler"),
     "maintain": group("maintain"),

@@ -2,7 +2,8 @@
 
 Half of the windows come from the synthetic fan and half from recordings of a real one; without
 the recordings all are synthetic. A life takes unicorn some 10 s and QEMU, whose UART takes 30 us a
-byte, some 50: QEMU lives one of them here, and all in `make test-long`.
+byte, some 50. Here two boards live a whole one, what `tinyol -d emu:` builds and what a board is
+built with, and every other 40,000 windows; in `make test-long` all live a whole one.
 """
 
 from __future__ import annotations
@@ -10,8 +11,9 @@ from __future__ import annotations
 import struct
 import time
 import zlib
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -35,27 +37,38 @@ from tinyol_sim.synth import (
     synthesize,
 )
 
-N_WINDOWS = 100_000
+N_WINDOWS, FEWER = 100_000, 40_000
 CHUNK = 400
 IMAGE_PUT, IMAGE_WRITE, IMAGE_COMMIT = 38, 39, 40
 AHEAD = 64  # requests on their way while none of them is answered yet
 REPLY_TIMEOUT_S = 60.0
 HEADER = struct.Struct("<BBBBHHIHH")
+LEVELS = ("-Os", "-O2", "-O3")
+WHOLE = [(unicorn, zig, "-O2"), (unicorn, gcc, "-Os")]
+SHORT = [
+    *((unicorn, tool, level) for tool in (zig, gcc) for level in LEVELS),
+    (qemu, gcc, "-O2"),
+]
+EVERY = [
+    (emulator, tool, level)
+    for emulator in (unicorn, qemu)
+    for tool in (zig, gcc)
+    for level in LEVELS
+]
 BOARDS = [
     pytest.param(
         *emulator.values,
         *tool.values,
         level,
-        marks=[*emulator.marks, *tool.marks, *([pytest.mark.long] if slow else [])],
+        n_windows,
+        marks=[*emulator.marks, *tool.marks, *marks],
     )
-    for emulator, tool, level, slow in [
-        *((unicorn, tool, level, False) for tool in (zig, gcc) for level in ("-Os", "-O2", "-O3")),
-        *(
-            (qemu, tool, level, (tool, level) != (gcc, "-O2"))
-            for tool in (zig, gcc)
-            for level in ("-Os", "-O2", "-O3")
-        ),
-    ]
+    for chosen, n_windows, marks in (
+        (WHOLE, N_WINDOWS, []),
+        ([board for board in SHORT if board not in WHOLE], FEWER, []),
+        ([board for board in EVERY if board not in WHOLE], N_WINDOWS, [pytest.mark.long]),
+    )
+    for emulator, tool, level in chosen
 ]
 SYNTHETIC_S = 120.0
 REAL = (
@@ -104,20 +117,25 @@ def real(folder: Path) -> list[Stretch]:
 
 
 @pytest.fixture(scope="module")
-def life(request: pytest.FixtureRequest) -> Life:
-    """What every board must live through."""
+def life(request: pytest.FixtureRequest) -> Callable[[int], Life]:
+    """What every board must live through, of so many windows."""
     stretches = synthetic()
     with suppress(pytest.skip.Exception):
         stretches += real(request.getfixturevalue("real_data"))
-    lived = live(bundle(), stretches, N_WINDOWS, seed=12)
-    # Otherwise it would prove little.
-    assert lived.n_windows >= N_WINDOWS
-    assert lived.n_learned > N_WINDOWS / 6
-    assert lived.n_fine_tuned > N_WINDOWS / 10
-    assert lived.n_undone > 10
-    assert {step.opcode for step in lived.steps if isinstance(step, Request)} == OPCODES
-    assert {step.power_cut for step in lived.steps if isinstance(step, Put)} == {False, True}
-    return lived
+
+    @cache
+    def of(n_windows: int) -> Life:
+        lived = live(bundle(), stretches, n_windows, seed=12)
+        # Otherwise it would prove little.
+        assert lived.n_windows >= n_windows
+        assert lived.n_learned > n_windows / 6
+        assert lived.n_fine_tuned > n_windows / 10
+        assert lived.n_undone > n_windows / 10_000
+        assert {step.opcode for step in lived.steps if isinstance(step, Request)} == OPCODES
+        assert {step.power_cut for step in lived.steps if isinstance(step, Put)} == {False, True}
+        return lived
+
+    return of
 
 
 def put_requests(state: bytes) -> list[Request]:
@@ -192,10 +210,11 @@ def check(wire: Wire, step: Check, life: Life) -> None:
         pytest.fail(f"after {wire.next_sample} samples: {difference}")
 
 
-@pytest.mark.parametrize(("machine", "compiler", "optimize"), BOARDS)
+@pytest.mark.parametrize(("machine", "compiler", "optimize", "n_windows"), BOARDS)
 def test_a_long_life_ends_in_the_twins_state(
-    life: Life, compiler: str, optimize: str, machine: str
+    life: Callable[[int], Life], n_windows: int, compiler: str, optimize: str, machine: str
 ) -> None:
-    image = build_image(life.bundle, compiler=compiler, optimize=optimize)
+    lived = life(n_windows)
+    image = build_image(lived.bundle, compiler=compiler, optimize=optimize)
     with new_machine(image, machine) as board:
-        live_on(board, life)
+        live_on(board, lived)

@@ -25,11 +25,16 @@ RUNTIME = PROJECT["project"]["dependencies"]
 WANTED = {
     "runtime": [*RUNTIME, *GROUPS["build"]],
     "emulator": [*RUNTIME, *EXTRAS["plots"], *EXTRAS["emulator"]],
+    "bench": [
+        *RUNTIME,
+        *(one for extra in ("plots", "emulator", "bench") for one in EXTRAS[extra]),
+    ],
     "lint": [*RUNTIME, *EXTRAS["plots"], *EXTRAS["lint"]],
     "test": [
         *RUNTIME,
         *(one for extra in ("plots", "test", "ble-test", "train") for one in EXTRAS[extra]),
         *(one for extra in ("emulator", "notebooks") for one in EXTRAS[extra]),
+        *(one for extra in ("bench", "sweep", "cluster") for one in EXTRAS[extra]),
     ],
     "compiler": GROUPS["compiler"],
     "maintain": GROUPS["maintain"],

@@ -57,6 +57,7 @@ def tinyol(*arguments: str, cwd: Path) -> subprocess.CompletedProcess[str]:
         ["scan", "--help"],
         ["model", "--help"],
         ["verify", "--help"],
+        ["sweep", "-o", "table.csv", "--fine-tune", "0,20"],
     ],
     ids=lambda arguments: arguments[0],
 )

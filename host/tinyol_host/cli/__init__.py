@@ -65,12 +65,13 @@ CONTENTS = {
     },
     "Learning": {
         "replay": "Stream recordings through the twin: fine-tune, learn, report.",
+        "sweep": "Replay with every combination of settings: one table, resumable.",
         "state": "What a device has learned: show, compare, pull, push.",
         "evaluate": "Measure on recordings how well it learns, finds and forgets.",
     },
     "Checks and tools": {
         "verify": "Hold a board against the twin, bit for bit.",
-        "bench": "Count the instructions of each stage on a Cortex-M4F.",
+        "bench": "How fast is it, here beside its peers and on a Cortex-M4F?",
         "completion": "Print the completion script for a shell.",
     },
 }
@@ -139,6 +140,7 @@ def cli() -> None:
 def main(args: Sequence[str] | None = None) -> int:
     """Runs the command line and returns the exit status; never a traceback for a user's mistake."""
     words = list(sys.argv[1:] if args is None else args)
+    _fill_standard_files()
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(errors="replace")  # a terminal that cannot show every name
     try:
@@ -162,6 +164,15 @@ def main(args: Sequence[str] | None = None) -> int:
         where = f"{error.filename}: " if error.filename else ""
         return _fail(f"{where}{error.strerror or error}")
     return status if isinstance(status, int) else 0
+
+
+def _fill_standard_files() -> None:
+    """A file opened later must not become stdout or stderr, nor must a worker be without them."""
+    for number in range(3):
+        try:
+            os.fstat(number)
+        except OSError:
+            os.set_inheritable(os.open(os.devnull, os.O_RDWR), True)  # it gets the lowest number
 
 
 def _interrupted(number: int) -> int:
