@@ -21,6 +21,7 @@ from numpy.typing import NDArray
 
 RESOLUTION_S = 1e-9  # a run is never shorter: rates stay finite on a coarse clock
 ENOUGH_S = 10.0  # who has run for so long is not run again
+WAIT_S, MOST_WAIT_S = 0.01, 2.0
 NEAR = 0.01  # errors within this share of each other count as the same
 
 
@@ -131,6 +132,7 @@ def hold(
             if progress is not None:
                 progress(turn * len(entrants) + i, entrant.name)
             work = entrant.prepare()
+            wait_for_threads()
             start = time.process_time()
             answers[i] = work()
             seconds[i].append(time.process_time() - start)
@@ -161,6 +163,17 @@ def _place(
         agreement=agreement,
         differs=entrant.differs,
     )
+
+
+def wait_for_threads() -> None:
+    """Until the threads of whoever ran last sleep, at most MOST_WAIT_S: a BLAS's go on spinning for
+    a while, and would be counted to the next one."""
+    end = time.monotonic() + MOST_WAIT_S
+    while time.monotonic() < end:
+        used = time.process_time()
+        time.sleep(WAIT_S)
+        if time.process_time() - used < WAIT_S / 10:
+            return
 
 
 @contextmanager
