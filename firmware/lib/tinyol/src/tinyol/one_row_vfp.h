@@ -16,59 +16,67 @@
 
 namespace tinyol {
 
+// clang-format off
+// The sum over two rows of what `four` makes of s4 to s7 and s8 to s11, `one` of s4 and s8, both in
+// place of the former; as bits, in n.
+#define TINYOL_SUM_OF_ROWS(name, four, one)               \
+  "vmov.f32 s3, #1.0\n\t"                                 \
+  "vsub.f32 s0, s3, s3\n\t"                               \
+  "vsub.f32 s1, s3, s3\n\t"                               \
+  "vsub.f32 s2, s3, s3\n\t"                               \
+  "vsub.f32 s3, s3, s3\n\t"                               \
+  "subs %[n], %[n], #4\n\t"                               \
+  "blo 2f\n"                                              \
+  "@ LLVM-MCA-BEGIN " name "\n"                           \
+  "1:\n\t"                                                \
+  "vldmia %[a]!, {s4-s7}\n\t"                             \
+  "vldmia %[b]!, {s8-s11}\n\t"                            \
+  four                                                    \
+  "vadd.f32 s0, s0, s4\n\t"                               \
+  "vadd.f32 s1, s1, s5\n\t"                               \
+  "vadd.f32 s2, s2, s6\n\t"                               \
+  "vadd.f32 s3, s3, s7\n\t"                               \
+  "subs %[n], %[n], #4\n\t"                               \
+  "bhs 1b\n"                                              \
+  "@ LLVM-MCA-END\n"                                      \
+  "2:\n\t"                                                \
+  "adds %[n], %[n], #3\n\t" /* the columns left, less one */ \
+  "blt 3f\n\t"                                            \
+  "vldmia %[a]!, {s4}\n\t"                                \
+  "vldmia %[b]!, {s8}\n\t"                                \
+  one                                                     \
+  "subs %[n], %[n], #1\n\t"                               \
+  "vadd.f32 s0, s0, s4\n\t"                               \
+  "blt 3f\n\t"                                            \
+  "vldmia %[a]!, {s4}\n\t"                                \
+  "vldmia %[b]!, {s8}\n\t"                                \
+  one                                                     \
+  "subs %[n], %[n], #1\n\t"                               \
+  "vadd.f32 s1, s1, s4\n\t"                               \
+  "blt 3f\n\t"                                            \
+  "vldr s4, [%[a]]\n\t"                                   \
+  "vldr s8, [%[b]]\n\t"                                   \
+  one                                                     \
+  "vadd.f32 s2, s2, s4\n\t"                               \
+  "3:\n\t"                                                \
+  "vadd.f32 s0, s0, s1\n\t"                               \
+  "vadd.f32 s2, s2, s3\n\t"                               \
+  "vadd.f32 s0, s0, s2\n\t"                               \
+  "vmov %[n], s0\n\t"
+// clang-format on
+
 // The bits of dot_f32(a, b, n).
 static inline __attribute__((always_inline)) uint32_t vfp_dot_row(const float* a, const float* b,
                                                                   uint32_t n) {
-  __asm__ volatile(
-      "vmov.f32 s3, #1.0\n\t"
-      "vsub.f32 s0, s3, s3\n\t"
-      "vsub.f32 s1, s3, s3\n\t"
-      "vsub.f32 s2, s3, s3\n\t"
-      "vsub.f32 s3, s3, s3\n\t"
-      "subs %[n], %[n], #4\n\t"
-      "blo 2f\n"
-      "@ LLVM-MCA-BEGIN dot_f32\n"
-      "1:\n\t"
-      "vldmia %[a]!, {s4-s7}\n\t"
-      "vldmia %[b]!, {s8-s11}\n\t"
-      "vmul.f32 s4, s4, s8\n\t"
-      "vmul.f32 s5, s5, s9\n\t"
-      "vmul.f32 s6, s6, s10\n\t"
-      "vmul.f32 s7, s7, s11\n\t"
-      "vadd.f32 s0, s0, s4\n\t"
-      "vadd.f32 s1, s1, s5\n\t"
-      "vadd.f32 s2, s2, s6\n\t"
-      "vadd.f32 s3, s3, s7\n\t"
-      "subs %[n], %[n], #4\n\t"
-      "bhs 1b\n"
-      "@ LLVM-MCA-END\n"
-      "2:\n\t"
-      "adds %[n], %[n], #3\n\t"  // the columns left, less one
-      "blt 3f\n\t"
-      "vldmia %[a]!, {s4}\n\t"
-      "vldmia %[b]!, {s8}\n\t"
-      "vmul.f32 s4, s4, s8\n\t"
-      "subs %[n], %[n], #1\n\t"
-      "vadd.f32 s0, s0, s4\n\t"
-      "blt 3f\n\t"
-      "vldmia %[a]!, {s4}\n\t"
-      "vldmia %[b]!, {s8}\n\t"
-      "vmul.f32 s4, s4, s8\n\t"
-      "subs %[n], %[n], #1\n\t"
-      "vadd.f32 s1, s1, s4\n\t"
-      "blt 3f\n\t"
-      "vldr s4, [%[a]]\n\t"
-      "vldr s8, [%[b]]\n\t"
-      "vmul.f32 s4, s4, s8\n\t"
-      "vadd.f32 s2, s2, s4\n\t"
-      "3:\n\t"
-      "vadd.f32 s0, s0, s1\n\t"
-      "vadd.f32 s2, s2, s3\n\t"
-      "vadd.f32 s0, s0, s2\n\t"
-      "vmov %[n], s0\n\t"
-      : [a] "+r"(a), [b] "+r"(b), [n] "+r"(n)
-      :
-      : "cc", "memory", TINYOL_LOW_SINGLES);
+  __asm__ volatile(TINYOL_SUM_OF_ROWS("dot_f32",
+                                      "vmul.f32 s4, s4, s8\n\t"
+                                      "vmul.f32 s5, s5, s9\n\t"
+                                      "vmul.f32 s6, s6, s10\n\t"
+                                      "vmul.f32 s7, s7, s11\n\t",
+                                      "vmul.f32 s4, s4, s8\n\t")
+                   : [a] "+r"(a), [b] "+r"(b), [n] "+r"(n)
+                   :
+                   : "cc", "memory", TINYOL_LOW_SINGLES);
   return n;
 }
 
@@ -76,63 +84,20 @@ static inline __attribute__((always_inline)) uint32_t vfp_dot_row(const float* a
 static inline __attribute__((always_inline)) uint32_t vfp_squared_distance(const float* a,
                                                                            const float* b,
                                                                            uint32_t n) {
-  __asm__ volatile(
-      "vmov.f32 s3, #1.0\n\t"
-      "vsub.f32 s0, s3, s3\n\t"
-      "vsub.f32 s1, s3, s3\n\t"
-      "vsub.f32 s2, s3, s3\n\t"
-      "vsub.f32 s3, s3, s3\n\t"
-      "subs %[n], %[n], #4\n\t"
-      "blo 2f\n"
-      "@ LLVM-MCA-BEGIN squared_distance_f32\n"
-      "1:\n\t"
-      "vldmia %[a]!, {s4-s7}\n\t"
-      "vldmia %[b]!, {s8-s11}\n\t"
-      "vsub.f32 s4, s4, s8\n\t"
-      "vsub.f32 s5, s5, s9\n\t"
-      "vsub.f32 s6, s6, s10\n\t"
-      "vsub.f32 s7, s7, s11\n\t"
-      "vmul.f32 s4, s4, s4\n\t"
-      "vmul.f32 s5, s5, s5\n\t"
-      "vmul.f32 s6, s6, s6\n\t"
-      "vmul.f32 s7, s7, s7\n\t"
-      "vadd.f32 s0, s0, s4\n\t"
-      "vadd.f32 s1, s1, s5\n\t"
-      "vadd.f32 s2, s2, s6\n\t"
-      "vadd.f32 s3, s3, s7\n\t"
-      "subs %[n], %[n], #4\n\t"
-      "bhs 1b\n"
-      "@ LLVM-MCA-END\n"
-      "2:\n\t"
-      "adds %[n], %[n], #3\n\t"  // the columns left, less one
-      "blt 3f\n\t"
-      "vldmia %[a]!, {s4}\n\t"
-      "vldmia %[b]!, {s8}\n\t"
-      "vsub.f32 s4, s4, s8\n\t"
-      "vmul.f32 s4, s4, s4\n\t"
-      "subs %[n], %[n], #1\n\t"
-      "vadd.f32 s0, s0, s4\n\t"
-      "blt 3f\n\t"
-      "vldmia %[a]!, {s4}\n\t"
-      "vldmia %[b]!, {s8}\n\t"
-      "vsub.f32 s4, s4, s8\n\t"
-      "vmul.f32 s4, s4, s4\n\t"
-      "subs %[n], %[n], #1\n\t"
-      "vadd.f32 s1, s1, s4\n\t"
-      "blt 3f\n\t"
-      "vldr s4, [%[a]]\n\t"
-      "vldr s8, [%[b]]\n\t"
-      "vsub.f32 s4, s4, s8\n\t"
-      "vmul.f32 s4, s4, s4\n\t"
-      "vadd.f32 s2, s2, s4\n\t"
-      "3:\n\t"
-      "vadd.f32 s0, s0, s1\n\t"
-      "vadd.f32 s2, s2, s3\n\t"
-      "vadd.f32 s0, s0, s2\n\t"
-      "vmov %[n], s0\n\t"
-      : [a] "+r"(a), [b] "+r"(b), [n] "+r"(n)
-      :
-      : "cc", "memory", TINYOL_LOW_SINGLES);
+  __asm__ volatile(TINYOL_SUM_OF_ROWS("squared_distance_f32",
+                                      "vsub.f32 s4, s4, s8\n\t"
+                                      "vsub.f32 s5, s5, s9\n\t"
+                                      "vsub.f32 s6, s6, s10\n\t"
+                                      "vsub.f32 s7, s7, s11\n\t"
+                                      "vmul.f32 s4, s4, s4\n\t"
+                                      "vmul.f32 s5, s5, s5\n\t"
+                                      "vmul.f32 s6, s6, s6\n\t"
+                                      "vmul.f32 s7, s7, s7\n\t",
+                                      "vsub.f32 s4, s4, s8\n\t"
+                                      "vmul.f32 s4, s4, s4\n\t")
+                   : [a] "+r"(a), [b] "+r"(b), [n] "+r"(n)
+                   :
+                   : "cc", "memory", TINYOL_LOW_SINGLES);
   return n;
 }
 
@@ -242,6 +207,7 @@ static inline __attribute__((always_inline)) uint32_t vfp_largest_bits(const flo
 
 }  // namespace tinyol
 
+#undef TINYOL_SUM_OF_ROWS
 #undef TINYOL_LOW_SINGLES
 #undef TINYOL_LARGER
 #endif
