@@ -14,13 +14,15 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
 from tinyol_host.cli.preset_option import preset_option
+from tinyol_host.cli.rate_option import rate_option
 from tinyol_host.cli.replay_each import run_each
 from tinyol_host.cli.replay_tables import print_summary
 from tinyol_host.cli.setting_pairs import parse_setting_pairs
+from tinyol_host.cli.start_state import read_start_state
 from tinyol_host.cli.terminal import is_terminal
 from tinyol_sim.bundle import Bundle
 from tinyol_sim.counted import counted
-from tinyol_sim.errors import RecordingError, StateImageError
+from tinyol_sim.errors import RecordingError
 from tinyol_sim.files import write_whole
 from tinyol_sim.presets import Preset
 from tinyol_sim.recordings import recording_units
@@ -88,12 +90,7 @@ SHIPPED_RECORDING = "fan-119hz.npz"
     help="Class name for every sample, in place of the recordings' own labels; `-` for none. Once"
     " for all recordings, or once for each.",
 )
-@click.option(
-    "--rate-hz",
-    metavar="HZ",
-    type=click.FloatRange(min=0, min_open=True),
-    help="Samples a second; needed where neither a file nor its regular `t` says it.",
-)
+@rate_option
 @click.option(
     "--state",
     type=click.Path(dir_okay=False, path_type=Path),
@@ -175,7 +172,7 @@ def replay(
         fine_tune_from=fine_tune_from,
         calibrate=calibrate,
         settings={**(preset.settings if preset else {}), **settings},
-        state=None if state is None else _read_state(state),
+        state=read_start_state(state),
     )
     command = shlex.join(["tinyol", *(context.find_root().obj or ("replay",))])
     with resources.as_file(resources.files("tinyol_sim") / "data" / SHIPPED_RECORDING) as shipped:
@@ -225,13 +222,6 @@ def _found(path: Path, each: bool) -> list[Path]:
         if each:
             return [path]  # reading it says what is wrong, and the others are read, too
         raise
-
-
-def _read_state(path: Path) -> bytes:
-    try:
-        return path.read_bytes()
-    except OSError as error:
-        raise StateImageError(f"{path}: cannot be read: {error.strerror}") from None
 
 
 def _run(

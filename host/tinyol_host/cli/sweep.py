@@ -11,7 +11,9 @@ from pathlib import Path
 import click
 
 from tinyol_host.cli.progress import progress_bar
+from tinyol_host.cli.rate_option import rate_option
 from tinyol_host.cli.signals import EndedBySignal, told_to_end
+from tinyol_host.cli.start_state import read_start_state
 from tinyol_host.cli.sweep_axes import (
     parse_counts,
     parse_presets,
@@ -20,7 +22,7 @@ from tinyol_host.cli.sweep_axes import (
 )
 from tinyol_host.cli.sweep_output import print_plan, print_result
 from tinyol_sim.counted import counted
-from tinyol_sim.errors import BundleError, StateImageError, TinyOLError
+from tinyol_sim.errors import BundleError, TinyOLError
 from tinyol_sim.sweep.cluster import address_problem, on_cluster
 from tinyol_sim.sweep.grid import Grid
 from tinyol_sim.sweep.job import Model
@@ -109,12 +111,7 @@ MOST_JOBS = 1_000_000  # a job takes a kilobyte of memory
     metavar="NAME",
     help="Class name for every sample, in place of the recordings' own labels; `-` for none.",
 )
-@click.option(
-    "--rate-hz",
-    metavar="HZ",
-    type=click.FloatRange(min=0, min_open=True),
-    help="Samples a second; needed where neither a file nor its regular `t` says it.",
-)
+@rate_option
 @click.option(
     "--state",
     type=click.Path(dir_okay=False, path_type=Path),
@@ -192,7 +189,7 @@ def sweep(
         fine_tune_from=fine_tune_from,
         label=label,
         rate_hz=rate_hz,
-        state=None if state is None else _read_state(state),
+        state=read_start_state(state),
     )
     if len(grid) > MOST_JOBS:
         raise click.UsageError(
@@ -229,13 +226,6 @@ def _models(paths: tuple[Path, ...]) -> list[Model]:
             raise BundleError(f"{path}: cannot be read: {error.strerror}") from None
         models.append(Model.of_bundle(raw, printable(str(path))))
     return models or [Model.shipped()]
-
-
-def _read_state(path: Path) -> bytes:
-    try:
-        return path.read_bytes()
-    except OSError as error:
-        raise StateImageError(f"{path}: cannot be read: {error.strerror}") from None
 
 
 def _runner(processes: int | None, dask: str | None, ship: bool) -> Runner:
